@@ -1,0 +1,138 @@
+"""What a training run is asked to do. Owns every hyper-parameter, its default and its check; touches no data.
+
+Names are those of word2vec.c and gensim. Where the field disagrees on a rule, the choice is an enum with a citation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ConfigError
+
+
+class CbowGradient(str, enum.Enum):
+    """How the error of CBOW's hidden vector is handed back to its C context rows.
+
+    SHARED   every context row moves by the whole error, though the hidden vector is their mean
+             (word2vec.c lines 484-487; gensim with cbow_mean=1).
+    DIVIDED  every context row moves by error / C: the true gradient of the mean (İrsoy, Benton, Stratos 2021,
+             "Corrected CBOW performs as well as skip-gram", eq. 4). It needs a larger learning rate.
+
+    With `cbow_mean=False` the hidden vector is the sum, whose true gradient is SHARED.
+    """
+
+    SHARED = "shared"
+    DIVIDED = "divided"
+
+
+class Saturation(str, enum.Enum):
+    """What happens to a pair whose logit is beyond ±6 (MAX_EXP of word2vec.c).
+
+    CLAMP  negative sampling: the sigmoid is taken as 0 or 1, so that a confidently wrong pair is still corrected;
+           hierarchical softmax: the node is left alone (both as in word2vec.c).
+    SKIP   the pair is left alone in both (gensim).
+    NONE   the sigmoid is computed, however large the logit.
+    """
+
+    CLAMP = "clamp"
+    SKIP = "skip"
+    NONE = "none"
+
+
+# Learning rates when none is given. Skip-gram and shared CBOW: word2vec.c's and gensim's .025 (word2vec.c uses .05 for CBOW).
+DEFAULT_ALPHA = 0.025
+DEFAULT_ALPHA_DIVIDED = 0.12
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Hyper-parameters of one training run; immutable, checked on construction (ConfigError)."""
+
+    vector_size: int = 100  # D, numbers per word
+    window: int = 5  # words on each side; drawn from 1..window per centre when shrink_windows
+    sg: bool = True  # skip-gram; False: CBOW
+    hs: bool = False  # hierarchical softmax, alone or beside negative sampling
+    negative: int = 5  # noise words per centre; 0: no negative sampling
+    ns_exponent: float = 0.75  # noise distribution is count ** ns_exponent
+    sample: float = 1e-3  # subsampling threshold, a share of the corpus; 0: off; >= 1: an absolute count
+    alpha: float | None = None  # first learning rate; None: the default of the model
+    min_alpha: float = 0.0001  # last learning rate, reached linearly
+    epochs: int = 5
+    min_count: int = 5
+    max_final_vocab: int | None = None  # keep at most so many words: min_count is raised
+    shrink_windows: bool = True  # dynamic window (Mikolov et al. 2013); False: always the whole window
+    cbow_mean: bool = True  # False: the context rows are summed
+    cbow_gradient: CbowGradient = CbowGradient.SHARED
+    saturation: Saturation = Saturation.CLAMP
+    seed: int = 1
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cbow_gradient", _choice(CbowGradient, self.cbow_gradient, "cbow_gradient"))
+        object.__setattr__(self, "saturation", _choice(Saturation, self.saturation, "saturation"))
+        for name, least in _LEAST.items():
+            _check_int(name, getattr(self, name), least)
+        for name in ("ns_exponent", "sample", "min_alpha"):
+            _check_float(name, getattr(self, name))
+        if self.alpha is not None:
+            _check_float("alpha", self.alpha)
+        if self.max_final_vocab is not None:
+            _check_int("max_final_vocab", self.max_final_vocab, 1)
+        if self.sample < 0 or self.min_alpha < 0 or (self.alpha is not None and self.alpha < 0):
+            raise ConfigError("sample, alpha and min_alpha cannot be negative")
+        if not self.hs and self.negative == 0:
+            raise ConfigError("nothing to learn: negative is 0 and hs is off", "give --negative 5, or --hs")
+
+    @property
+    def start_alpha(self) -> float:
+        """The first learning rate, with the model's default filled in."""
+        if self.alpha is not None:
+            return float(self.alpha)
+        divided = not self.sg and self.cbow_mean and self.cbow_gradient is CbowGradient.DIVIDED
+        return DEFAULT_ALPHA_DIVIDED if divided else DEFAULT_ALPHA
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, for a model file."""
+        out = dataclasses.asdict(self)
+        return {k: v.value if isinstance(v, enum.Enum) else v for k, v in out.items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        """The inverse of `to_dict`; unknown names are refused (ConfigError)."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"unknown training parameter {unknown[0]!r}", f"known: {', '.join(sorted(known))}")
+        return cls(**values)
+
+    def replace(self, **changes: Any) -> TrainConfig:
+        """A copy with some values changed."""
+        return dataclasses.replace(self, **changes)
+
+
+_LEAST = {"vector_size": 1, "window": 1, "negative": 0, "epochs": 1, "min_count": 0, "seed": 0, "threads": 1}
+
+
+def _choice(kind: type[enum.Enum], value: Any, name: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{name}={value!r} is not one of {', '.join(m.value for m in kind)}") from None
+
+
+def _check_int(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
+        raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def _check_float(name: str, value: Any) -> None:
+    try:
+        finite = math.isfinite(value)
+    except TypeError:
+        finite = False
+    if not finite:
+        raise ConfigError(f"{name} must be a finite number, not {value!r}")

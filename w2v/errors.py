@@ -1,0 +1,72 @@
+"""The errors users see. Owns their names and nothing else; the CLI prints them as one line with a hint.
+
+Every message says what went wrong in one line; `hint` says what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class W2VError(Exception):
+    """Base of every error raised on purpose. `hint` is one optional line of advice."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(W2VError, ValueError):
+    """A parameter, or a combination of parameters, is not usable."""
+
+
+class CorpusError(W2VError, RuntimeError):
+    """The training text is missing, unreadable, or leaves nothing to train on."""
+
+
+class FormatError(W2VError, ValueError):
+    """A file does not hold what its header or its format promises."""
+
+
+class TruncatedError(FormatError, EOFError):
+    """A file ends before the data that its header announces."""
+
+
+class VectorsError(W2VError, ValueError):
+    """Vectors, or a question put to them, do not fit: a wrong shape, nothing to compare, a vector without direction."""
+
+
+class WordError(W2VError, KeyError):
+    """A word is not in the vocabulary. The hint may be a function: the search for near words runs only if someone reads it."""
+
+    def __init__(self, message: str, hint: str | Callable[[], str | None] | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    @property
+    def hint(self) -> str | None:
+        """One line of advice, or None."""
+        if callable(self._hint):
+            self._hint = self._hint()
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | Callable[[], str | None] | None) -> None:
+        self._hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A function does not travel between processes; its answer does.
+        return type(self), (self.args[0], self.hint)
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the message, quotes included.
+        return str(self.args[0])
+
+
+class MissingExtraError(W2VError, ImportError):
+    """An optional dependency is needed; the hint names the extra to install."""
+
+
+class TrainingError(W2VError, RuntimeError):
+    """Training cannot go on: non-finite numbers, a changed corpus, a refused resume."""

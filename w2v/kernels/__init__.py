@@ -1,0 +1,101 @@
+"""Compiled code, and the glossary of every array it touches. This module imports no more than numpy; the kernels import nothing of w2v.
+
+V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, K noise words, C <= 2 * window.
+
+name      shape          dtype    what it is                                              elsewhere
+--------  -------------  -------  ------------------------------------------------------  ----------------------------
+w_in      (V, S)         float32  input rows: the word vectors                            syn0 (word2vec.c), wv.vectors
+w_out     (V, S)         float32  output rows for negative sampling                       syn1neg
+w_node    (V-1, S)       float32  output rows of the Huffman tree's inner nodes           syn1
+tokens    (T,)           int32    a chunk of the corpus: word ids, -1 after each sentence sen
+keep      (V,)           uint32   subsampling: share of 2**32 of a word's tokens kept     sample_int
+alias     (V, 2)         uint32   noise distribution as an alias table                    table, cum_table
+lock      (V,) | None    float32  how far each input row may move: 0 frozen, 1 free       vectors_lockf
+rng       (2,)           uint64   random streams: words and windows; noise                next_random
+stats     (3,)           float64  totals: loss; pairs (CBOW: centres) trained; words kept running_training_loss
+
+A pair's loss is its whole objective: the true word's term and all its noise words', or all nodes of the path.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+ROW_ALIGN = 16  # floats in a 64-byte line
+M_MAX, RING = 8, 4  # outputs in a block; output lists alive at once
+LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
+
+
+class Tree(NamedTuple):
+    """Huffman paths: word w passes nodes points[offsets[w]:offsets[w+1]], root first, with the bits of `codes`."""
+
+    points: Any  # (P,) int32
+    codes: Any  # (P,) uint8
+    offsets: Any  # (V+1,) int64
+
+
+class Options(NamedTuple):
+    """What a kernel needs of the configuration; all numbers, so that one compiled kernel serves every setting."""
+
+    window: int
+    shrink: int  # 1: each centre draws its window from 1..window
+    negative: int
+    saturation: int  # tiles.CLAMP, SKIP or NONE
+    limit: np.float32
+    mean: int  # CBOW: 1 mean of the context rows, 0 their sum
+    divide: int  # CBOW: 1 the error is divided among the context rows
+
+
+class Scratch(NamedTuple):
+    """Working memory of one thread."""
+
+    words: Any  # (L,) int32: the sentence after subsampling
+    reach: Any  # (L,) int32: the window of each of them                                      b (word2vec.c)
+    x_off: Any  # (C,) int64: context rows of a centre, as offsets in floats
+    x_lock: Any  # (C,) float32
+    y_off: Any  # (RING * blocks * M_MAX,) int64: output rows of the next centres
+    sign: Any  # (RING * blocks * 2 * M_MAX,) float32: their signs, twice over
+    total: Any  # (RING,) int64: their number
+    blocks: int  # blocks of M_MAX outputs a centre may have
+    g: Any  # ((C + 1) * M_MAX,) float32: lr * gradient of each logit
+    loss: Any  # (48,) float32: see tiles._add_loss
+    hidden: Any  # (S,) float32: CBOW's hidden vector                                         neu1
+    error: Any  # (S,) float32: and what flows back to it                                     neu1e
+    zero: Any  # (1,) int64: the offset of `hidden` in itself
+
+
+def padded(size: int) -> int:
+    """S for D: the row length in floats, rounded up to whole cache lines."""
+    return -(-size // ROW_ALIGN) * ROW_ALIGN
+
+
+def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
+    """A zeroed array that starts on a 64-byte line."""
+    count = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    raw = np.zeros(count + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + count].view(dtype).reshape(shape)
+
+
+def make_scratch(longest: int, window: int, outputs: int, size: int) -> Scratch:
+    """Working memory for chunks of up to `longest` tokens and `outputs` output rows a centre."""
+    contexts, blocks = 2 * window, max(1, -(-outputs // M_MAX))
+    loss = aligned((48,))
+    loss[16:32] = 1
+    return Scratch(
+        words=np.zeros(max(longest, 1), np.int32),
+        reach=np.zeros(max(longest, 1), np.int32),
+        x_off=np.zeros(contexts, np.int64),
+        x_lock=np.ones(contexts, np.float32),
+        y_off=np.zeros(RING * blocks * M_MAX, np.int64),
+        sign=aligned((RING * blocks * 2 * M_MAX,)),
+        total=np.zeros(RING, np.int64),
+        blocks=blocks,
+        g=aligned(((contexts + 1) * M_MAX,)),
+        loss=loss,
+        hidden=aligned((size,)),
+        error=aligned((size,)),
+        zero=np.zeros(1, np.int64),
+    )

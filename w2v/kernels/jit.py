@@ -1,0 +1,32 @@
+"""Compile policy. The only place that names numba's options; every compiled function of w2v is made here."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable
+
+import numba
+
+# All but nnan and ninf: NaN and infinity must survive, so that a diverging run can be seen. `reassoc` vectorises
+# reductions, `contract` makes fused multiply-adds. numba wants a set here, not a frozenset.
+FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+
+
+def _cache_wanted() -> bool:
+    return os.environ.get("W2V_CACHE", "1") != "0" and not numba.config.DISABLE_JIT
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile lazily, without the GIL, with a disk cache where a directory is writable (W2V_CACHE=0 turns it off)."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    if _cache_wanted():
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # no writable cache directory: numba refuses at decoration
+            pass
+    return numba.njit(**options)(function)
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """A compiled function that only kernels call: cached inside its callers, never on its own."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath=FASTMATH)(function)

@@ -1,0 +1,279 @@
+"""An explicit float32 vector for numba: what the micro-kernels of tiles.py are written in.
+
+Owns the vector width, arithmetic on LLVM vectors (`Vec`), memory access and the transposing sum. Knows nothing of word
+vectors. Explicit vectors, because LLVM's loop vectoriser neither keeps a tile of accumulators in registers nor uses 512-bit
+registers unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from numba.core import cgutils
+
+F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+
+ROW_ALIGN = 16  # floats: rows are padded to whole 64-byte cache lines, whatever the vector width
+
+
+def _cpu_features() -> dict[str, bool]:
+    """The features numba compiles for: NUMBA_CPU_FEATURES where set, else the host's."""
+    if numba.config.CPU_FEATURES:
+        return {f[1:]: f[0] == "+" for f in numba.config.CPU_FEATURES.split(",")}
+    if numba.config.CPU_NAME == "generic":
+        return {}
+    return dict(llvm.get_host_cpu_features())
+
+
+def _choose_lanes(features: dict[str, bool]) -> int:
+    """Floats in one register: 16 with AVX-512, 8 with AVX2, else 4 (SSE, NEON)."""
+    if features.get("avx512f"):
+        return 16
+    return 8 if features.get("avx2") and features.get("fma") else 4
+
+
+LANES = _choose_lanes(_cpu_features())
+_VEC = ir.VectorType(F32, LANES)
+_IVEC = ir.VectorType(I32, LANES)
+
+
+class Vec:
+    """LANES float32 values inside the function being built; `+ - * /` emit the instructions."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
+        self.builder, self.value = builder, value
+
+    def _binary(self, other: Vec | float, emit: Callable[..., ir.Value]) -> Vec:
+        return Vec(self.builder, emit(self.value, self.like(other).value))
+
+    def like(self, other: Vec | float) -> Vec:
+        """`other` itself, or a number in every lane."""
+        return other if isinstance(other, Vec) else constant(self.builder, float(other))
+
+    def __add__(self, other: Vec | float) -> Vec:
+        return self._binary(other, self.builder.fadd)
+
+    def __sub__(self, other: Vec | float) -> Vec:
+        return self._binary(other, self.builder.fsub)
+
+    def __mul__(self, other: Vec | float) -> Vec:
+        return self._binary(other, self.builder.fmul)
+
+    def __truediv__(self, other: Vec | float) -> Vec:
+        return self._binary(other, self.builder.fdiv)
+
+    def _intrinsic(self, name: str, *others: Vec) -> Vec:
+        kind = ir.FunctionType(_VEC, [_VEC] * (1 + len(others)))
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.{name}.v{LANES}f32")
+        return Vec(self.builder, self.builder.call(function, [self.value, *(o.value for o in others)]))
+
+    def fma(self, factor: Vec | float, addend: Vec | float) -> Vec:
+        """self * factor + addend, rounded once."""
+        return self._intrinsic("fma", self.like(factor), self.like(addend))
+
+    def abs(self) -> Vec:
+        """Absolute value of every lane."""
+        return self._intrinsic("fabs")
+
+    def max(self, other: Vec | float) -> Vec:
+        """The larger of two, lane by lane."""
+        other = self.like(other)
+        return self.greater(other).select(self, other)
+
+    def floor(self) -> Vec:
+        """The whole number at or below every lane."""
+        return self._intrinsic("floor")
+
+    def greater(self, other: Vec | float) -> Mask:
+        """Lanes where self > other."""
+        return Mask(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other).value))
+
+    def unequal(self, other: Vec | float) -> Mask:
+        """Lanes where self != other."""
+        return Mask(self.builder, self.builder.fcmp_unordered("!=", self.value, self.like(other).value))
+
+    def to_int(self) -> ir.Value:
+        """Every lane as int32, rounded towards zero."""
+        return self.builder.fptosi(self.value, _IVEC)
+
+    def bits(self) -> ir.Value:
+        """The lanes' bit patterns, as int32."""
+        return self.builder.bitcast(self.value, _IVEC)
+
+    def shuffle(self, other: Vec, lanes: Sequence[int]) -> Vec:
+        """Pick lanes from self (0..) and other (LANES..)."""
+        picks = ir.Constant(ir.VectorType(I32, LANES), list(lanes))
+        return Vec(self.builder, self.builder.shuffle_vector(self.value, other.value, picks))
+
+
+class Mask:
+    """One truth value a lane."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
+        self.builder, self.value = builder, value
+
+    def __and__(self, other: Mask) -> Mask:
+        return Mask(self.builder, self.builder.and_(self.value, other.value))
+
+    def select(self, yes: Vec | float, no: Vec | float) -> Vec:
+        """`yes` where true, `no` elsewhere."""
+        of = yes if isinstance(yes, Vec) else no
+        if not isinstance(of, Vec):
+            of = constant(self.builder, 0.0)
+        return Vec(self.builder, self.builder.select(self.value, of.like(yes).value, of.like(no).value))
+
+
+def constant(builder: ir.IRBuilder, *values: float) -> Vec:
+    """A vector constant: one number for all lanes, or one each."""
+    lanes = list(values) if len(values) == LANES else [values[0]] * LANES
+    return Vec(builder, ir.Constant(_VEC, lanes))
+
+
+def int_constant(value: int) -> ir.Value:
+    """The same int32 in every lane."""
+    return ir.Constant(_IVEC, [value] * LANES)
+
+
+def from_bits(builder: ir.IRBuilder, value: ir.Value) -> Vec:
+    """int32 bit patterns read as float32."""
+    return Vec(builder, builder.bitcast(value, _VEC))
+
+
+def splat(builder: ir.IRBuilder, scalar: ir.Value) -> Vec:
+    """A scalar float32 in every lane."""
+    undefined = ir.Constant(_VEC, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, I32(0))
+    zeros = ir.Constant(ir.VectorType(I32, LANES), [0] * LANES)
+    return Vec(builder, builder.shuffle_vector(first, undefined, zeros))
+
+
+def phi(builder: ir.IRBuilder, start: Vec, source: ir.Block) -> Vec:
+    """A vector carried round a loop; `start` comes in from `source`."""
+    node = builder.phi(_VEC)
+    node.add_incoming(start.value, source)
+    return Vec(builder, node)
+
+
+def load(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> Vec:
+    """LANES floats from pointer + offset (in floats)."""
+    where = builder.bitcast(builder.gep(pointer, [offset]), _VEC.as_pointer())
+    value = builder.load(where)
+    value.align = 4
+    return Vec(builder, value)
+
+
+def store(builder: ir.IRBuilder, vec: Vec, pointer: ir.Value, offset: ir.Value) -> None:
+    """LANES floats to pointer + offset (in floats)."""
+    where = builder.bitcast(builder.gep(pointer, [offset]), _VEC.as_pointer())
+    builder.store(vec.value, where).align = 4
+
+
+def load_int(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> ir.Value:
+    """LANES int32 from pointer + offset."""
+    value = builder.load(builder.bitcast(builder.gep(pointer, [offset]), _IVEC.as_pointer()))
+    value.align = 4
+    return value
+
+
+def store_int(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, offset: ir.Value) -> None:
+    """LANES int32 to pointer + offset."""
+    builder.store(value, builder.bitcast(builder.gep(pointer, [offset]), _IVEC.as_pointer())).align = 4
+
+
+def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None:
+    """Ask for the cache line at pointer + offset (in floats), for writing soon."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    where = builder.bitcast(builder.gep(pointer, [offset]), byte)
+    builder.call(function, [where, I32(0), I32(3), I32(1)])  # read, keep in all caches, data
+
+
+def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]) -> list[Vec]:
+    """for i in range(count): carried = body(i, carried); count is at least 1. Returns the last carried vectors."""
+    entry = builder.block
+    head, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    builder.branch(head)
+    builder.position_at_end(head)
+    index = builder.phi(I64)
+    index.add_incoming(I64(0), entry)
+    nodes = [phi(builder, v, entry) for v in carried]
+    results = list(body(index, nodes))
+    following = builder.add(index, I64(1))
+    index.add_incoming(following, builder.block)
+    for node, result in zip(nodes, results):
+        node.value.add_incoming(result.value, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), head, after)
+    builder.position_at_end(after)
+    return results
+
+
+def transposed_sums(vectors: Sequence[Vec | None]) -> Vec:
+    """One vector whose lane i is the sum of all lanes of vectors[i]; at most LANES of them, None for a lane of no interest.
+
+    Folding two vectors into one costs two shuffles and one addition; a tree of LANES - 1 folds replaces LANES separate
+    sums of log2(LANES) shuffles each. Every fold keeps lanes inside the cheap shuffles (128-bit blocks, then in-block).
+    """
+    order = _lane_order()
+    items: list[Vec | None] = [None] * LANES
+    for place, lane in enumerate(order):
+        items[place] = vectors[lane] if lane < len(vectors) else None
+    width = LANES
+    while width > 1:
+        items = [_fold(items[i], items[i + 1], width) for i in range(0, len(items), 2)]
+        width //= 2
+    total = items[0]
+    if total is None:
+        raise ValueError("nothing to sum")
+    return total
+
+
+def _fold_lanes(width: int) -> tuple[list[int], list[int]]:
+    """Lanes of the two shuffles that fold (a, b): every accumulator of `width` partial sums comes out with width / 2."""
+    half, blocks = width // 2, LANES // width
+    low = [k * width + j for k in range(blocks) for j in range(half)]
+    if width > 4:  # whole 128-bit blocks move: a's accumulators, then b's
+        low = low + [LANES + i for i in low]
+    else:  # within each 128-bit block: a's part, then b's
+        per = 4 // width
+        low = [
+            source + k * width + j
+            for block in range(LANES // 4)
+            for source in (0, LANES)
+            for k in range(block * per, block * per + per)
+            for j in range(half)
+        ]
+    return low, [i + half for i in low]
+
+
+def _fold(a: Vec | None, b: Vec | None, width: int) -> Vec | None:
+    if a is None and b is None:
+        return None
+    left = a if a is not None else b
+    right = b if b is not None else a
+    assert left is not None and right is not None  # noqa: S101  (for the type checker)
+    low, high = _fold_lanes(width)
+    return left.shuffle(right, low) + left.shuffle(right, high)
+
+
+def _lane_order() -> list[int]:
+    """order[place] = the lane in which the tree of folds leaves the vector that enters at `place`."""
+    items: list[list[int]] = [[place] * LANES for place in range(LANES)]
+    width = LANES
+    while width > 1:
+        low, _ = _fold_lanes(width)
+        items = [[(items[i] + items[i + 1])[pick] for pick in low] for i in range(0, len(items), 2)]
+        width //= 2
+    order = [0] * LANES
+    for lane, place in enumerate(items[0]):
+        order[place] = lane
+    return order
+
+
+def array_pointer(context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> ir.Value:
+    """The data pointer of a numba array."""
+    return context.make_array(kind)(context, builder, value).data
