@@ -42,8 +42,8 @@ class Options(NamedTuple):
     window: int
     shrink: int  # 1: each centre draws its window from 1..window
     negative: int
-    saturation: int  # tiles.CLAMP, SKIP or NONE
-    limit: np.float32
+    clamp: np.float32  # beyond a logit of this size the sigmoid is taken as 0 or 1
+    skip: np.float32  # beyond a logit of this size nothing is learnt
     mean: int  # CBOW: 1 mean of the context rows, 0 their sum
     divide: int  # CBOW: 1 the error is divided among the context rows
 
@@ -58,9 +58,10 @@ class Scratch(NamedTuple):
     y_off: Any  # (RING * blocks * M_MAX,) int64: output rows of the next centres
     sign: Any  # (RING * blocks * 2 * M_MAX,) float32: their signs, twice over
     total: Any  # (RING,) int64: their number
+    per: Any  # (blocks * M_MAX + 1,) int64: how many of so many outputs go into each block
     blocks: int  # blocks of M_MAX outputs a centre may have
     g: Any  # ((C + 1) * M_MAX,) float32: lr * gradient of each logit
-    loss: Any  # (48,) float32: see tiles._add_loss
+    loss: Any  # (48,) float32: see tiles._close_loss
     hidden: Any  # (S,) float32: CBOW's hidden vector                                         neu1
     error: Any  # (S,) float32: and what flows back to it                                     neu1e
     zero: Any  # (1,) int64: the offset of `hidden` in itself
@@ -82,8 +83,8 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
 def make_scratch(longest: int, window: int, outputs: int, size: int) -> Scratch:
     """Working memory for chunks of up to `longest` tokens and `outputs` output rows a centre."""
     contexts, blocks = 2 * window, max(1, -(-outputs // M_MAX))
-    loss = aligned((48,))
-    loss[16:32] = 1
+    loss = aligned((3 * ROW_ALIGN,))
+    loss[ROW_ALIGN : 2 * ROW_ALIGN] = 1
     return Scratch(
         words=np.zeros(max(longest, 1), np.int32),
         reach=np.zeros(max(longest, 1), np.int32),
@@ -92,6 +93,7 @@ def make_scratch(longest: int, window: int, outputs: int, size: int) -> Scratch:
         y_off=np.zeros(RING * blocks * M_MAX, np.int64),
         sign=aligned((RING * blocks * 2 * M_MAX,)),
         total=np.zeros(RING, np.int64),
+        per=np.array([-(-n // max(1, -(-n // M_MAX))) for n in range(blocks * M_MAX + 1)], np.int64),
         blocks=blocks,
         g=aligned(((contexts + 1) * M_MAX,)),
         loss=loss,

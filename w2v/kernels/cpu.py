@@ -179,17 +179,16 @@ def noise_outputs(i, alias, w_out, options, rng, scratch):
     word = np.int64(scratch.words[i])
     stride = w_out.shape[1]
     total = options.negative + 1
-    per = block_size(total)
     slot = i & (RING - 1)
     scratch.total[slot] = total
+    at, m = slot * scratch.blocks * M_MAX, 0
     for k in range(total):
         other, sign = word, np.float32(1)
         if k > 0:
             other = alias_draw(draw(rng, NOISE), alias)
             sign = np.float32(-1) if other != word else np.float32(0)
-        put_output(slot, k // per, k % per, other * stride, sign, scratch)
         prefetch(w_out, other * stride, stride)
-    prefetch(w_out, word * stride, stride)
+        at, m = put_output(at, m, scratch.per[total], other * stride, sign, scratch)
 
 
 @helper
@@ -199,32 +198,26 @@ def path_outputs(i, tree, w_node, scratch):
     stride = w_node.shape[1]
     first = tree.offsets[word]
     total = tree.offsets[word + 1] - first
-    per = block_size(total)
     slot = i & (RING - 1)
     scratch.total[slot] = total
+    at, m = slot * scratch.blocks * M_MAX, 0
     for k in range(total):
         node = np.int64(tree.points[first + k])
         sign = np.float32(1) - np.float32(2) * np.float32(tree.codes[first + k])
-        put_output(slot, k // per, k % per, node * stride, sign, scratch)
         if node < w_node.shape[0] - HOT_NODES:
             prefetch(w_node, node * stride, stride)
+        at, m = put_output(at, m, scratch.per[total], node * stride, sign, scratch)
 
 
 @helper
-def block_size(total):
-    """Outputs in each block when `total` are dealt out to as few blocks as will do, evenly."""
-    blocks = (total + M_MAX - 1) // M_MAX
-    return (total + blocks - 1) // max(blocks, 1)
-
-
-@helper
-def put_output(slot, block, m, offset, sign, scratch):
-    """Write output m of a block; signs are stored for both contexts of a tile."""
-    at = (slot * scratch.blocks + block) * M_MAX + m
-    scratch.y_off[at] = offset
-    at = 2 * (at - m) + m
-    scratch.sign[at] = sign
-    scratch.sign[at + M_MAX] = sign
+def put_output(at, m, per, offset, sign, scratch):
+    """Write output m of the block at `at`, sign for both contexts of a tile; return the place of the next output."""
+    scratch.y_off[at + m] = offset
+    scratch.sign[2 * at + m] = sign
+    scratch.sign[2 * at + M_MAX + m] = sign
+    if m + 1 < per:
+        return at, m + 1
+    return at + M_MAX, 0
 
 
 @helper
@@ -254,12 +247,12 @@ def meet_contexts(i, n, w_in, w_y, lock, lr, options, scratch, stats):
         return
     stats[1] += count
     x_lock = None if lock is None else scratch.x_lock
-    per, size = block_size(total), w_in.shape[1]
+    per, size = scratch.per[total], w_in.shape[1]
     at = slot * scratch.blocks * M_MAX
     for first in range(0, total, per):
         rows = min(per, total - first)
-        score(w_in, scratch.x_off, count, w_y, scratch.y_off, at, rows, scratch.sign, lr, options.limit,
-              options.saturation, size, scratch.g, scratch.loss)  # fmt: skip
+        score(w_in, scratch.x_off, count, w_y, scratch.y_off, at, rows, scratch.sign, lr, options.clamp,
+              options.skip, size, scratch.g, scratch.loss)  # fmt: skip
         update(w_in, scratch.x_off, count, x_lock, w_y, scratch.y_off, at, rows, size, scratch.g)
         at += M_MAX
 
@@ -277,13 +270,13 @@ def meet_hidden(i, n, w_in, w_y, lock, lr, options, scratch, stats):
     stats[1] += 1
     x_lock = None if lock is None else scratch.x_lock
     share = np.float32(1) / np.float32(count)
-    per, size = block_size(total), w_in.shape[1]
+    per, size = scratch.per[total], w_in.shape[1]
     gather(w_in, scratch.x_off, count, share if options.mean else np.float32(1), size, scratch.hidden, scratch.error)
     at = slot * scratch.blocks * M_MAX
     for first in range(0, total, per):
         rows = min(per, total - first)
-        score(scratch.hidden, scratch.zero, 1, w_y, scratch.y_off, at, rows, scratch.sign, lr, options.limit,
-              options.saturation, size, scratch.g, scratch.loss)  # fmt: skip
+        score(scratch.hidden, scratch.zero, 1, w_y, scratch.y_off, at, rows, scratch.sign, lr, options.clamp,
+              options.skip, size, scratch.g, scratch.loss)  # fmt: skip
         update_hidden(scratch.hidden, scratch.error, w_y, scratch.y_off, at, rows, size, scratch.g)
         at += M_MAX
     scatter(w_in, scratch.x_off, count, x_lock, share if options.divide else np.float32(1), size, scratch.error)
@@ -291,11 +284,13 @@ def meet_hidden(i, n, w_in, w_y, lock, lr, options, scratch, stats):
 
 @helper
 def close_sentence(n, scratch, stats):
-    """Add the sentence's loss to the float64 totals: linear part, log of the product, and the product's exponents."""
+    """Add the sentence's loss to the float64 totals: half the linear part, the product's log, log 2 for each exponent."""
     loss, lanes = scratch.loss, scratch.loss.size // 3
     exponents = loss.view(np.int32)
+    logs, twos = 0.0, 0.0
     for lane in range(lanes):
-        logs = np.log(np.float64(loss[lanes + lane])) + np.float64(exponents[2 * lanes + lane]) * np.log(2.0)
-        stats[0] += np.float64(loss[lane]) + logs
+        logs += 0.5 * np.float64(loss[lane]) + np.log(np.float64(loss[lanes + lane]))
+        twos += np.float64(exponents[2 * lanes + lane])
         loss[lane], loss[lanes + lane], exponents[2 * lanes + lane] = 0, 1, 0
+    stats[0] += logs + twos * np.log(2.0)
     stats[2] += n

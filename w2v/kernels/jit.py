@@ -18,7 +18,7 @@ def _cache_wanted() -> bool:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile lazily, without the GIL, with a disk cache where a directory is writable (W2V_CACHE=0 turns it off)."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
     if _cache_wanted():
         try:
             return numba.njit(cache=True, **options)(function)
@@ -29,4 +29,4 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def helper(function: Callable[..., Any]) -> Any:
     """A compiled function that only kernels call: cached inside its callers, never on its own."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath=FASTMATH)(function)
+    return numba.njit(nogil=True, error_model="numpy", fastmath=FASTMATH, _nrt=False)(function)

@@ -84,21 +84,9 @@ class Vec:
         other = self.like(other)
         return self.greater(other).select(self, other)
 
-    def floor(self) -> Vec:
-        """The whole number at or below every lane."""
-        return self._intrinsic("floor")
-
     def greater(self, other: Vec | float) -> Mask:
         """Lanes where self > other."""
         return Mask(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other).value))
-
-    def unequal(self, other: Vec | float) -> Mask:
-        """Lanes where self != other."""
-        return Mask(self.builder, self.builder.fcmp_unordered("!=", self.value, self.like(other).value))
-
-    def to_int(self) -> ir.Value:
-        """Every lane as int32, rounded towards zero."""
-        return self.builder.fptosi(self.value, _IVEC)
 
     def bits(self) -> ir.Value:
         """The lanes' bit patterns, as int32."""
@@ -115,9 +103,6 @@ class Mask:
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self.builder, self.value = builder, value
-
-    def __and__(self, other: Mask) -> Mask:
-        return Mask(self.builder, self.builder.and_(self.value, other.value))
 
     def select(self, yes: Vec | float, no: Vec | float) -> Vec:
         """`yes` where true, `no` elsewhere."""
@@ -213,65 +198,39 @@ def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: C
 
 
 def transposed_sums(vectors: Sequence[Vec | None]) -> Vec:
-    """One vector whose lane i is the sum of all lanes of vectors[i]; at most LANES of them, None for a lane of no interest.
+    """One vector whose lane i is the sum of all lanes of vectors[i]; LANES of them, None for a lane of no interest.
 
-    Folding two vectors into one costs two shuffles and one addition; a tree of LANES - 1 folds replaces LANES separate
-    sums of log2(LANES) shuffles each. Every fold keeps lanes inside the cheap shuffles (128-bit blocks, then in-block).
+    Folding two vectors into one costs two shuffles and an addition, and a tree of at most LANES - 1 folds replaces LANES
+    separate sums of log2(LANES) shuffles each. All shuffles are of the cheap kind: within 128-bit blocks, then of whole blocks.
     """
-    order = _lane_order()
-    items: list[Vec | None] = [None] * LANES
-    for place, lane in enumerate(order):
-        items[place] = vectors[lane] if lane < len(vectors) else None
-    width = LANES
-    while width > 1:
-        items = [_fold(items[i], items[i + 1], width) for i in range(0, len(items), 2)]
-        width //= 2
-    total = items[0]
-    if total is None:
+    items = list(vectors)
+    for low, high in _fold_lanes():
+        items = [_fold(items[i], items[i + 1], low, high) for i in range(0, len(items), 2)]
+    if items[0] is None:
         raise ValueError("nothing to sum")
-    return total
+    return items[0]
 
 
-def _fold_lanes(width: int) -> tuple[list[int], list[int]]:
-    """Lanes of the two shuffles that fold (a, b): every accumulator of `width` partial sums comes out with width / 2."""
-    half, blocks = width // 2, LANES // width
-    low = [k * width + j for k in range(blocks) for j in range(half)]
-    if width > 4:  # whole 128-bit blocks move: a's accumulators, then b's
-        low = low + [LANES + i for i in low]
-    else:  # within each 128-bit block: a's part, then b's
-        per = 4 // width
-        low = [
-            source + k * width + j
-            for block in range(LANES // 4)
-            for source in (0, LANES)
-            for k in range(block * per, block * per + per)
-            for j in range(half)
-        ]
-    return low, [i + half for i in low]
-
-
-def _fold(a: Vec | None, b: Vec | None, width: int) -> Vec | None:
-    if a is None and b is None:
-        return None
-    left = a if a is not None else b
-    right = b if b is not None else a
-    assert left is not None and right is not None  # noqa: S101  (for the type checker)
-    low, high = _fold_lanes(width)
-    return left.shuffle(right, low) + left.shuffle(right, high)
-
-
-def _lane_order() -> list[int]:
-    """order[place] = the lane in which the tree of folds leaves the vector that enters at `place`."""
-    items: list[list[int]] = [[place] * LANES for place in range(LANES)]
+def _fold_lanes() -> list[tuple[list[int], list[int]]]:
+    """The two shuffles of each level of folds over (a, b): a's lanes are numbered from 0, b's from LANES."""
+    blocks = range(0, LANES, 4)
+    interleave = [k + j + source for k in blocks for j in (0, 1) for source in (0, LANES)]
+    pair = [k + j + source for k in blocks for source in (0, LANES) for j in (0, 1)]
+    levels = [(interleave, [i + 2 for i in interleave]), (pair, [i + 2 for i in pair])]
     width = LANES
-    while width > 1:
-        low, _ = _fold_lanes(width)
-        items = [[(items[i] + items[i + 1])[pick] for pick in low] for i in range(0, len(items), 2)]
-        width //= 2
-    order = [0] * LANES
-    for lane, place in enumerate(items[0]):
-        order[place] = lane
-    return order
+    while width > 4:  # every accumulator quad has `width` lanes left: its lower half meets its upper half
+        half = width // 2
+        low = [source + k + j for source in (0, LANES) for k in range(0, LANES, width) for j in range(half)]
+        levels.append((low, [i + half for i in low]))
+        width = half
+    return levels
+
+
+def _fold(a: Vec | None, b: Vec | None, low: list[int], high: list[int]) -> Vec | None:
+    left, right = (a or b), (b or a)
+    if left is None or right is None:
+        return None
+    return left.shuffle(right, low) + left.shuffle(right, high)
 
 
 def array_pointer(context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> ir.Value:

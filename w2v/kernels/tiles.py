@@ -26,12 +26,10 @@ from .simd import I32, I64, LANES, Vec
 
 M_MAX = 8  # output rows in a block: 2 contexts x 8 rows are 16 accumulators, half of the registers of AVX-512
 SLOTS = 2 * M_MAX
-LOSS_STATE = 3 * 16  # float32: per lane a linear part, a product, and the product's exponents (int32 bits)
-CLAMP, SKIP, NONE = 0, 1, 2  # a logit beyond `limit`: sigmoid is 0 or 1; no update; nothing special
 LOG2_E = 1.4426950408889634
-LN_2 = 0.6931471805599453
-# 2**f, |f| <= 1/2: the Taylor series of exp(f ln 2), highest power first; relative error 2.4e-6
-EXP2 = (0.0013333558146428443, 0.009618129107628477, 0.05550410866482158, 0.24022650695910072, LN_2, 1.0)
+ROUND = 1.5 * 2.0**23  # adding it leaves a float32's nearest whole number in its low bits
+# 2**f for |f| <= 1/2, highest power first: minimax polynomial, relative error 2.6e-6
+EXP2 = (0.0095701, 0.05591786, 0.24024745, 0.69312181, 0.99999926)
 
 
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
@@ -41,19 +39,17 @@ def _rows(w: Any, offsets: Any, size: int) -> Any:
     return [w.reshape(-1)[o : o + size] for o in offsets]
 
 
-def _score_numpy(w_x, x_off, n_x, w_y, y_off, y_at, n_y, sign, lr, limit, saturation, size, g, loss):  # type: ignore[no-untyped-def]
+def _score_numpy(w_x, x_off, n_x, w_y, y_off, y_at, n_y, sign, lr, clamp, skip, size, g, loss):  # type: ignore[no-untyped-def]
     x = np.stack(_rows(w_x, x_off[:n_x], size))
     y = np.stack(_rows(w_y, y_off[y_at : y_at + n_y], size))
     s = sign[2 * y_at : 2 * y_at + n_y]
     u = (x @ y.T) * s
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
     rest = np.where(u > 0, t, np.float32(1)) / (1 + t)  # sigma(-u)
-    if saturation == CLAMP:
-        rest = np.where(u > limit, np.float32(0), np.where(u < -limit, np.float32(1), rest))
-    elif saturation == SKIP:
-        rest = np.where(np.abs(u) > limit, np.float32(0), rest)
+    rest = np.where(np.abs(u) > clamp, np.where(u > 0, np.float32(0), np.float32(1)), rest)
+    rest = np.where(np.abs(u) > skip, np.float32(0), rest)
     g[: n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y] = lr * s * rest
-    loss[0] += np.sum((np.maximum(-u, 0) + np.log1p(t))[:, s != 0], dtype=np.float32)
+    loss[0] += 2 * np.sum((np.maximum(-u, 0) + np.log1p(t))[:, s != 0], dtype=np.float32)  # see _close_loss
 
 
 def _update_numpy(w_x, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g):  # type: ignore[no-untyped-def]
@@ -110,46 +106,40 @@ def _switch(b: ir.IRBuilder, n: ir.Value, emit: Callable[[int], None]) -> None:
 def _exp_minus(u: Vec) -> Vec:
     """exp(-|u|), relative error 3e-6: 2**n by the exponent bits times 2**f by a polynomial."""
     z = (u.abs() * -LOG2_E).max(-115.0)
-    n = (z + 0.5).floor()
-    f = z - n
+    rounded = z + ROUND
+    f = z - (rounded - ROUND)
     p = u.like(EXP2[0])
     for coefficient in EXP2[1:]:
         p = p.fma(f, coefficient)
-    shifted = u.builder.shl(n.to_int(), simd.int_constant(23))
-    return simd.from_bits(u.builder, u.builder.add(p.bits(), shifted))
+    n_shifted = u.builder.shl(rounded.bits(), simd.int_constant(23))
+    return simd.from_bits(u.builder, u.builder.add(p.bits(), n_shifted))
 
 
-def _add_loss(b: ir.IRBuilder, u: Vec, t: Vec, active: simd.Mask, loss: ir.Value) -> None:
-    """-log sigma(u) = max(-u, 0) + log(1 + exp(-|u|)); the logs are summed as one product, whose exponent is moved to an
-    integer at once so that it cannot overflow. (|u| - u) / 2 is max(-u, 0), and stays NaN or infinite where u is.
-    """
-    at = [I64(k * 16) for k in range(3)]
-    simd.store(b, (u.abs() - u).fma(0.5, simd.load(b, loss, at[0])), loss, at[0])
-    product = (simd.load(b, loss, at[1]) * active.select(t + 1.0, 1.0)).bits()
+def _gradient(u: Vec, t: Vec, lr_sign: Vec, clamp: Vec, skip: Vec) -> Vec:
+    """lr s sigma(-u) with t = exp(-|u|): beyond `clamp` the sigmoid is 0 or 1, beyond `skip` nothing is learnt."""
+    size = u.abs()
+    t = size.greater(clamp).select(0.0, t)
+    rest = u.greater(0.0).select(t, 1.0) / (t + 1.0)
+    return lr_sign * size.greater(skip).select(0.0, rest)
+
+
+def _close_loss(b: ir.IRBuilder, linear: Vec, product: Vec, loss: ir.Value) -> None:
+    """Add a block's loss (its linear part doubled) to the running state, moving the product's exponent to an integer so that it cannot overflow."""
+    at = [I64(k * simd.ROW_ALIGN) for k in range(3)]
+    simd.store(b, linear + simd.load(b, loss, at[0]), loss, at[0])
+    bits = (simd.load(b, loss, at[1]) * product).bits()
     ints = b.bitcast(loss, I32.as_pointer())
-    exponents = b.add(simd.load_int(b, ints, at[2]), b.lshr(product, simd.int_constant(23)))
+    exponents = b.add(simd.load_int(b, ints, at[2]), b.lshr(bits, simd.int_constant(23)))
     simd.store_int(b, b.sub(exponents, simd.int_constant(127)), ints, at[2])
-    mantissa = b.or_(b.and_(product, simd.int_constant(0x007FFFFF)), simd.int_constant(0x3F800000))
+    mantissa = b.or_(b.and_(bits, simd.int_constant(0x007FFFFF)), simd.int_constant(0x3F800000))
     simd.store_int(b, mantissa, ints, at[1])
 
 
-def _gradient(u: Vec, t: Vec, lr_sign: Vec, limit: Vec, clamp: ir.Value, skip: ir.Value) -> Vec:
-    """lr s sigma(-u), with the saturation rule applied."""
-    b = u.builder
-    rest = u.greater(0.0).select(t, 1.0) / (t + 1.0)
-    step = u.greater(0.0).select(0.0, 1.0)
-    saturated = u.abs().greater(limit)
-    clamped = saturated.select(Vec(b, b.select(clamp, step.value, rest.value)), rest)
-    skipped = saturated.select(Vec(b, b.select(skip, u.like(0.0).value, clamped.value)), clamped)
-    return lr_sign * skipped
-
-
-def _emit_score(b, w_x, x_off, n_x, w_y, y_off, y_at, n_y, sign, lr, limit, saturation, size, g, loss):  # type: ignore[no-untyped-def]
+def _emit_score(b, w_x, x_off, n_x, w_y, y_off, y_at, n_y, sign, lr, clamp, skip, size, g, loss):  # type: ignore[no-untyped-def]
     vectors, last = b.sdiv(size, I64(LANES)), b.sub(n_x, I64(1))
-    lr_all, limit_all = simd.splat(b, lr), simd.splat(b, limit)
-    clamp, skip = b.icmp_signed("==", saturation, I64(CLAMP)), b.icmp_signed("==", saturation, I64(SKIP))
+    lr_all, clamp_all, skip_all = (simd.splat(b, scalar) for scalar in (lr, clamp, skip))
 
-    def tile(rows: int, t: ir.Value) -> None:
+    def tile(rows: int, t: ir.Value, linear: Vec, product: Vec) -> list[Vec]:
         first = b.mul(t, I64(2))
         whole = b.icmp_signed("<", first, last)  # an odd context out is scored twice, the second time for nothing
         second = b.select(whole, b.add(first, I64(1)), first)
@@ -171,17 +161,24 @@ def _emit_score(b, w_x, x_off, n_x, w_y, y_off, y_at, n_y, sign, lr, limit, satu
             if not any(part):
                 continue
             s = simd.load(b, sign, b.add(b.mul(y_at, I64(2)), I64(start)))
-            lanes = [1.0 if start + i < M_MAX else 0.0 for i in range(LANES)]
-            masked = s * simd.constant(b, *lanes)
-            s = Vec(b, b.select(whole, s.value, masked.value))
+            alone = s * simd.constant(b, *[1.0 if start + i < M_MAX else 0.0 for i in range(LANES)])
+            s = Vec(b, b.select(whole, s.value, alone.value))
             u = simd.transposed_sums(part) * s
             t_exp = _exp_minus(u)
             at = b.add(b.mul(first, I64(M_MAX)), I64(start))
-            simd.store(b, _gradient(u, t_exp, s * lr_all, limit_all, clamp, skip), g, at)
-            _add_loss(b, u, t_exp, s.unequal(0.0), loss)
+            simd.store(b, _gradient(u, t_exp, s * lr_all, clamp_all, skip_all), g, at)
+            # -log sigma(u) = max(-u, 0) + log(1 + exp(-|u|)): a sum of logs is the log of a product. max(-u, 0) is written
+            # (|u| - u) / 2, halved at the end, because that stays NaN where u is.
+            linear = linear + (u.abs() - u)
+            product = product * (s.abs().greater(0.0).select(t_exp, 0.0) + 1.0)
+        return [linear, product]
+
+    def block(rows: int) -> None:
+        start = [simd.constant(b, 0.0), simd.constant(b, 1.0)]
+        _close_loss(b, *simd.loop(b, tiles, start, lambda t, state: tile(rows, t, *state)), loss)
 
     tiles = b.sdiv(b.add(n_x, I64(1)), I64(2))
-    _switch(b, n_y, lambda rows: simd.loop(b, tiles, [], lambda t, _: tile(rows, t) or []) and None)
+    _switch(b, n_y, block)
 
 
 def _g_at(b: ir.IRBuilder, g: ir.Value, c: ir.Value, m: int) -> Vec:
@@ -305,9 +302,9 @@ else:
     f32, i64 = types.float32, types.int64
 
     @intrinsic
-    def score(typingctx, w_x, x_off, n_x, w_y, y_off, y_at, n_y, sign, lr, limit, saturation, size, g, loss):  # type: ignore[no-untyped-def]
+    def score(typingctx, w_x, x_off, n_x, w_y, y_off, y_at, n_y, sign, lr, clamp, skip, size, g, loss):  # type: ignore[no-untyped-def]
         """g_cm and the loss of one block; `sign` and `g` hold M_MAX numbers a context, `sign` twice over."""
-        kinds = (w_x, x_off, i64, w_y, y_off, i64, i64, sign, f32, f32, i64, i64, g, loss)
+        kinds = (w_x, x_off, i64, w_y, y_off, i64, i64, sign, f32, f32, f32, i64, g, loss)
         return types.void(*kinds), _lower(_emit_score)
 
     @intrinsic
