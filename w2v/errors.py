@@ -38,18 +38,19 @@ class VectorsError(W2VError, ValueError):
 
 
 class WordError(W2VError, KeyError):
-    """A word is not in the vocabulary. The hint may be a function: the search for near words runs only if someone reads it."""
+    """A word is not in the vocabulary. The hint may be a function, called only if it is read: the search takes time."""
 
     def __init__(self, message: str, hint: str | Callable[[], str | None] | None = None) -> None:
+        self._hint: str | Callable[[], str | None] | None = None
         super().__init__(message)
         self.hint = hint
 
     @property
     def hint(self) -> str | None:
         """One line of advice, or None."""
-        if callable(self._hint):
-            self._hint = self._hint()
-        return self._hint
+        hint = self._hint() if callable(self._hint) else self._hint
+        self._hint = hint
+        return hint
 
     @hint.setter
     def hint(self, hint: str | Callable[[], str | None] | None) -> None:

@@ -1,0 +1,65 @@
+"""Lines of a test set and words of a model, brought together. Owns decoding and letter case; judges nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+
+if TYPE_CHECKING:
+    from ..vectors import KeyedVectors
+
+
+def lines_of(path: str | os.PathLike[str], encoding: str = "utf8") -> Iterator[tuple[int, str]]:
+    """(line number from 1, text without its line end) of a file, plain or compressed. FormatError where bytes are not
+    text.
+    """
+    from smart_open import open as open_any
+
+    with open_any(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                text = line.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise FormatError(f"line {number} of {path} is not {encoding}", "give the file's encoding") from error
+            yield number, text.rstrip("\r\n").removeprefix("\ufeff")
+
+
+class KnownWords:
+    """The first `restrict` words of a model (None or 0: all) as a test set sees them, in one letter case if `fold`.
+
+    Of the case variants of a word the first, the most frequent in a sorted vocabulary, stands for all.
+    """
+
+    def __init__(self, kv: KeyedVectors, restrict: int | None, fold: bool) -> None:
+        self.rows = kv.directions(0, min(restrict or len(kv), len(kv)))
+        blank = set(self.rows.blank.tolist())
+        self._fold = fold
+        self._variants: dict[str, list[int]] = {}
+        for index, word in enumerate(kv.index_to_key[: len(self.rows)]):
+            if isinstance(word, str) and index not in blank:
+                self._variants.setdefault(self.fold(word), []).append(index)
+
+    def fold(self, word: str) -> str:
+        """The form in which words are compared."""
+        return word.upper() if self._fold else word
+
+    def __contains__(self, folded: str) -> bool:
+        return folded in self._variants
+
+    def index(self, folded: str) -> int:
+        """The row that stands for a word."""
+        return self._variants[folded][0]
+
+    def variants(self, folded: str) -> list[int]:
+        """The rows of all case variants of a word."""
+        return self._variants[folded]
+
+    def units(self, words: list[str]) -> NDArray[np.floating]:
+        """The unit vectors of known words: (n, D)."""
+        return self.rows.units(np.array([self.index(word) for word in words], np.int64))
