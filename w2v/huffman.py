@@ -50,7 +50,7 @@ def _merge(
     parent: Any,  # OUT (2V-1,) int32
     bit: Any,  # OUT (2V-1,) uint8: 1 for the heavier child
 ) -> None:
-    """Join the two lightest nodes until one is left. Words and inner nodes are two queues, the lightest at their heads."""
+    """Join the two lightest nodes until one is left. Words and inner nodes are two queues, lightest first."""
     words = counts.size
     word, made = words - 1, 0  # the heads: words from the rarest up, inner nodes as they were made
     for new in range(words - 1):
