@@ -42,6 +42,7 @@ class Options(NamedTuple):
     window: int
     shrink: int  # 1: each centre draws its window from 1..window
     negative: int
+    group: int  # centres that share one set of noise words
     clamp: np.float32  # beyond a logit of this size the sigmoid is taken as 0 or 1
     skip: np.float32  # beyond a logit of this size nothing is learnt
     mean: int  # CBOW: 1 mean of the context rows, 0 their sum
@@ -49,22 +50,26 @@ class Options(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory of one thread."""
+    """Working memory of one thread. C counts the context rows of a group, B its blocks of M_MAX outputs."""
 
     words: Any  # (L,) int32: the sentence after subsampling
-    reach: Any  # (L,) int32: the window of each of them                                      b (word2vec.c)
-    x_off: Any  # (C,) int64: context rows of a centre, as offsets in floats
+    reach: Any  # (L,) int32: the window of each of them                          b (word2vec.c)
+    x_off: Any  # (C,) int64: input rows of a step, as offsets in floats
+    x_mask: Any  # (C,) int64: bit k set where the row belongs to centre k of the group
     x_lock: Any  # (C,) float32
-    y_off: Any  # (RING * blocks * M_MAX,) int64: output rows of the next centres
-    sign: Any  # (RING * blocks * 2 * M_MAX,) float32: their signs, twice over
+    y_off: Any  # (RING * B * M_MAX,) int64: output rows of the next groups
+    sign: Any  # (RING * B * 2 * M_MAX,) float32: their signs, those of a block twice over
     total: Any  # (RING,) int64: their number
-    per: Any  # (blocks * M_MAX + 1,) int64: how many of so many outputs go into each block
-    blocks: int  # blocks of M_MAX outputs a centre may have
+    blocks: int  # B
+    per: Any  # (B * M_MAX + 1,) int64: how many of so many outputs go into each block
+    counts: Any  # (2**group, B * M_MAX) float32: multiplicity of (mask, output)
     g: Any  # ((C + 1) * M_MAX,) float32: lr * gradient of each logit
-    loss: Any  # (48,) float32: see tiles._close_loss
-    hidden: Any  # (S,) float32: CBOW's hidden vector                                         neu1
-    error: Any  # (S,) float32: and what flows back to it                                     neu1e
-    zero: Any  # (1,) int64: the offset of `hidden` in itself
+    loss: Any  # (16,) float32: loss of the sentence so far
+    hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
+    error: Any  # (group, S) float32: and what flows back to them                 neu1e
+    h_off: Any  # (group,) int64: their offsets in `hidden`
+    h_mask: Any  # (group,) int64
+    h_centre: Any  # (group,) int64: their centres
 
 
 def padded(size: int) -> int:
@@ -80,24 +85,43 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
     return raw[start : start + count].view(dtype).reshape(shape)
 
 
-def make_scratch(longest: int, window: int, outputs: int, size: int) -> Scratch:
-    """Working memory for chunks of up to `longest` tokens and `outputs` output rows a centre."""
-    contexts, blocks = 2 * window, max(1, -(-outputs // M_MAX))
-    loss = aligned((3 * ROW_ALIGN,))
-    loss[ROW_ALIGN : 2 * ROW_ALIGN] = 1
+def make_counts(group: int, negative: int, blocks: int) -> Any:
+    """counts[mask, output]: how many centres of `mask` train an output row with a context of theirs.
+
+    Outputs are the group's centres, then the noise words, dealt out evenly to blocks of M_MAX places: a centre's own row counts
+    if the centre is in the mask, a noise row once for every centre in it. With negative=0 (Huffman paths) all count once.
+    """
+    counts = np.zeros((1 << group, blocks, M_MAX), np.float32)
+    total = group + negative
+    per = -(-total // -(-total // M_MAX))
+    for mask in range(1, 1 << group):
+        counts[mask] = bin(mask).count("1")
+        if negative:
+            for k in range(group):
+                counts[mask, k // per, k % per] = mask >> k & 1
+    return counts.reshape(1 << group, blocks * M_MAX)
+
+
+def make_scratch(longest: int, window: int, outputs: int, size: int, group: int = 1, negative: int = 0) -> Scratch:
+    """Working memory for chunks of up to `longest` tokens, rows of `size` floats and up to `outputs` output rows a group."""
+    contexts, blocks = 2 * window + group, max(1, -(-outputs // M_MAX))
     return Scratch(
         words=np.zeros(max(longest, 1), np.int32),
         reach=np.zeros(max(longest, 1), np.int32),
         x_off=np.zeros(contexts, np.int64),
+        x_mask=np.ones(contexts, np.int64),
         x_lock=np.ones(contexts, np.float32),
         y_off=np.zeros(RING * blocks * M_MAX, np.int64),
         sign=aligned((RING * blocks * 2 * M_MAX,)),
         total=np.zeros(RING, np.int64),
-        per=np.array([-(-n // max(1, -(-n // M_MAX))) for n in range(blocks * M_MAX + 1)], np.int64),
         blocks=blocks,
+        per=np.array([-(-n // max(1, -(-n // M_MAX))) for n in range(blocks * M_MAX + 1)], np.int64),
+        counts=make_counts(group, negative, blocks),
         g=aligned(((contexts + 1) * M_MAX,)),
-        loss=loss,
-        hidden=aligned((size,)),
-        error=aligned((size,)),
-        zero=np.zeros(1, np.int64),
+        loss=aligned((ROW_ALIGN,)),
+        hidden=aligned((group, size)),
+        error=aligned((group, size)),
+        h_off=np.zeros(group, np.int64),
+        h_mask=np.zeros(group, np.int64),
+        h_centre=np.zeros(group, np.int64),
     )

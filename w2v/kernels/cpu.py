@@ -4,7 +4,9 @@ Owns the walk over a chunk: subsampling, windows, noise, and which rows meet. Th
 of every array in kernels/__init__.py. All four walk alike and differ in two lines: what the outputs of a centre word are
 (`noise_outputs`, `path_outputs`) and what its input is (`meet_contexts`, `meet_hidden`).
 
-Outputs are chosen AHEAD centres early, so that their rows are in the cache by the time they are needed.
+With negative sampling, `options.group` consecutive centres share one set of noise words and make one step together: a context
+of several of them meets each noise row once, with the multiplicity as weight. Hierarchical softmax takes centres one by one.
+Outputs are chosen AHEAD groups early, so that their rows are in the cache by the time they are needed.
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
@@ -16,12 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
+from . import M_MAX, RING, ops
 from .jit import helper, kernel
-from .tiles import M_MAX, gather, prefetch, scatter, score, update, update_hidden
+from .tiles import gather, prefetch, scatter, score, update
 
-AHEAD = 2  # centres between choosing output rows and using them
-RING = 4  # output lists alive at once: a power of two above AHEAD
+AHEAD = 2  # groups between choosing output rows and using them: below RING
 HOT_NODES = 512  # inner nodes nearest the Huffman root stay in the cache: not worth a prefetch
 WORDS, NOISE = 0, 1  # the two streams of `rng`: words kept and windows; noise words
 
@@ -46,17 +47,17 @@ def skipgram_ns(
 
         maximise  log sigma(w_in[c] . w_out[o]) + sum_n log sigma(-w_in[c] . w_out[n])
 
-    (Mikolov et al. 2013b, eq. 4). The noise words of a centre are shared by its contexts (Ji et al. 2016, HogBatch).
+    (Mikolov et al. 2013b, eq. 4). All contexts of a centre share its noise words (Ji et al. 2016, arXiv:1604.04661).
     """
     at = 0
     while at < tokens.size:
         n, at = next_sentence(tokens, at, keep, options, rng, scratch)
-        for i in range(min(AHEAD, n)):
-            noise_outputs(i, alias, w_out, options, rng, scratch)
-        for i in range(n):
-            if i + AHEAD < n:
-                noise_outputs(i + AHEAD, alias, w_out, options, rng, scratch)
-            meet_contexts(i, n, w_in, w_out, lock, lr, options, scratch, stats)
+        for i in range(0, min(AHEAD * options.group, n), options.group):
+            noise_outputs(i, n, alias, w_out, options, rng, scratch)
+        for i in range(0, n, options.group):
+            if i + AHEAD * options.group < n:
+                noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
+            meet_contexts(i, n, options.group, w_in, w_out, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
 
 
@@ -74,7 +75,7 @@ def skipgram_hs(
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
-    """Skip-gram with hierarchical softmax: for centre o with Huffman path (node j, bit b_j), each context c,
+    """Skip-gram with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and each context c,
 
         maximise  sum_j log sigma((1 - 2 b_j) w_in[c] . w_node[j])          (Mikolov et al. 2013b, eq. 3)
     """
@@ -86,7 +87,7 @@ def skipgram_hs(
         for i in range(n):
             if i + AHEAD < n:
                 path_outputs(i + AHEAD, tree, w_node, scratch)
-            meet_contexts(i, n, w_in, w_node, lock, lr, options, scratch, stats)
+            meet_contexts(i, n, 1, w_in, w_node, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
 
 
@@ -113,12 +114,12 @@ def cbow_ns(
     at = 0
     while at < tokens.size:
         n, at = next_sentence(tokens, at, keep, options, rng, scratch)
-        for i in range(min(AHEAD, n)):
-            noise_outputs(i, alias, w_out, options, rng, scratch)
-        for i in range(n):
-            if i + AHEAD < n:
-                noise_outputs(i + AHEAD, alias, w_out, options, rng, scratch)
-            meet_hidden(i, n, w_in, w_out, lock, lr, options, scratch, stats)
+        for i in range(0, min(AHEAD * options.group, n), options.group):
+            noise_outputs(i, n, alias, w_out, options, rng, scratch)
+        for i in range(0, n, options.group):
+            if i + AHEAD * options.group < n:
+                noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
+            meet_hidden(i, n, options.group, w_in, w_out, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
 
 
@@ -138,7 +139,7 @@ def cbow_hs(
 ):
     """CBOW with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and the context mean (or sum) h,
 
-    maximise  sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
+        maximise  sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
     """
     at = 0
     while at < tokens.size:
@@ -148,7 +149,7 @@ def cbow_hs(
         for i in range(n):
             if i + AHEAD < n:
                 path_outputs(i + AHEAD, tree, w_node, scratch)
-            meet_hidden(i, n, w_in, w_node, lock, lr, options, scratch, stats)
+            meet_hidden(i, n, 1, w_in, w_node, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
 
 
@@ -167,51 +168,21 @@ def next_sentence(tokens, at, keep, options, rng, scratch):
         bits = draw(rng, WORDS)
         if is_kept(bits, keep[word]):
             scratch.words[n] = word
-            # each draw has two independent halves: the low one keeps or drops, the high one makes the window
+            # a draw has two independent halves: the low one keeps or drops, the high one makes the window
             scratch.reach[n] = options.window - below(bits, options.window) if options.shrink else options.window
             n += 1
     return n, at
 
 
 @helper
-def noise_outputs(i, alias, w_out, options, rng, scratch):
-    """Outputs of centre i: the word itself (sign +1) and `negative` noise words (-1, or 0 where noise is the word itself)."""
-    word = np.int64(scratch.words[i])
-    stride = w_out.shape[1]
-    total = options.negative + 1
-    slot = i & (RING - 1)
-    scratch.total[slot] = total
-    at, m = slot * scratch.blocks * M_MAX, 0
-    for k in range(total):
-        other, sign = word, np.float32(1)
-        if k > 0:
-            other = alias_draw(draw(rng, NOISE), alias)
-            sign = np.float32(-1) if other != word else np.float32(0)
-        prefetch(w_out, other * stride, stride)
-        at, m = put_output(at, m, scratch.per[total], other * stride, sign, scratch)
-
-
-@helper
-def path_outputs(i, tree, w_node, scratch):
-    """Outputs of centre i: the inner nodes of its Huffman path, with sign +1 for bit 0 and -1 for bit 1."""
-    word = np.int64(scratch.words[i])
-    stride = w_node.shape[1]
-    first = tree.offsets[word]
-    total = tree.offsets[word + 1] - first
-    slot = i & (RING - 1)
-    scratch.total[slot] = total
-    at, m = slot * scratch.blocks * M_MAX, 0
-    for k in range(total):
-        node = np.int64(tree.points[first + k])
-        sign = np.float32(1) - np.float32(2) * np.float32(tree.codes[first + k])
-        if node < w_node.shape[0] - HOT_NODES:
-            prefetch(w_node, node * stride, stride)
-        at, m = put_output(at, m, scratch.per[total], node * stride, sign, scratch)
+def ring_slot(i, group):
+    """The place in the ring for the outputs of the group that starts at centre i."""
+    return (i // group) & (RING - 1)
 
 
 @helper
 def put_output(at, m, per, offset, sign, scratch):
-    """Write output m of the block at `at`, sign for both contexts of a tile; return the place of the next output."""
+    """Write output m of the block at `at`, its sign for both contexts of a tile; return the place of the next output."""
     scratch.y_off[at + m] = offset
     scratch.sign[2 * at + m] = sign
     scratch.sign[2 * at + M_MAX + m] = sign
@@ -221,76 +192,129 @@ def put_output(at, m, per, offset, sign, scratch):
 
 
 @helper
-def find_contexts(i, n, w_in, lock, scratch):
-    """Collect the rows (and locks) of the words around centre i, its own position left out; return their number."""
-    reach, stride = scratch.reach[i], w_in.shape[1]
-    count = 0
-    for j in range(max(i - reach, 0), min(i + reach + 1, n)):
-        if j != i:
-            word = np.int64(scratch.words[j])
-            scratch.x_off[count] = word * stride
-            if lock is not None:
-                scratch.x_lock[count] = lock[word]
-            count += 1
-    return count
+def noise_outputs(i, n, alias, w_out, options, rng, scratch):
+    """Outputs of the group of centres from i: the words themselves (+1), then its noise (-1; 0 if it is one of the words)."""
+    group, stride = options.group, w_out.shape[1]
+    slot, total = ring_slot(i, group), group + options.negative
+    scratch.total[slot] = total
+    at, m, per = slot * scratch.blocks * M_MAX, 0, scratch.per[total]
+    for k in range(i, i + group):
+        word = np.int64(scratch.words[min(k, n - 1)])
+        prefetch(w_out, word * stride, stride)
+        at, m = put_output(at, m, per, word * stride, np.float32(1) if k < n else np.float32(0), scratch)
+    for _ in range(options.negative):
+        word, sign = alias_draw(draw(rng, NOISE), alias), np.float32(-1)
+        for k in range(i, min(i + group, n)):
+            if word == scratch.words[k]:
+                sign = np.float32(0)
+        prefetch(w_out, word * stride, stride)
+        at, m = put_output(at, m, per, word * stride, sign, scratch)
 
 
 @helper
-def meet_contexts(i, n, w_in, w_y, lock, lr, options, scratch, stats):
+def path_outputs(i, tree, w_node, scratch):
+    """Outputs of centre i: the inner nodes of its Huffman path, with sign +1 for bit 0 and -1 for bit 1."""
+    word, stride = np.int64(scratch.words[i]), w_node.shape[1]
+    first = tree.offsets[word]
+    slot, total = ring_slot(i, 1), tree.offsets[word + 1] - first
+    scratch.total[slot] = total
+    at, m, per = slot * scratch.blocks * M_MAX, 0, scratch.per[total]
+    for k in range(first, first + total):
+        node = np.int64(tree.points[k])
+        if node < w_node.shape[0] - HOT_NODES:
+            prefetch(w_node, node * stride, stride)
+        sign = np.float32(1) - np.float32(2) * np.float32(tree.codes[k])
+        at, m = put_output(at, m, per, node * stride, sign, scratch)
+
+
+@helper
+def find_contexts(i, group, n, w_in, lock, scratch):
+    """Collect the rows around centres i .. i+group-1, each with its mask of the centres that it is a context of.
+
+    Returns their number, and the number of (centre, context) pairs.
+    """
+    stride = w_in.shape[1]
+    start, stop = n, 0
+    for k in range(i, min(i + group, n)):
+        start, stop = min(start, k - scratch.reach[k]), max(stop, k + scratch.reach[k] + 1)
+    count, pairs = 0, 0
+    for j in range(max(start, 0), min(stop, n)):
+        mask = 0
+        for k in range(i, min(i + group, n)):
+            if j != k and abs(j - k) <= scratch.reach[k]:
+                mask |= 1 << (k - i)
+                pairs += 1
+        word = np.int64(scratch.words[j])
+        scratch.x_off[count] = word * stride
+        scratch.x_mask[count] = mask
+        if lock is not None:
+            scratch.x_lock[count] = lock[word]
+        count += 1 if mask else 0
+    return count, pairs
+
+
+@helper
+def prefetch_context(i, n, group, w_in, options, scratch):
+    """Ask for the input rows that come into reach AHEAD groups from now."""
+    j = i + AHEAD * group + options.window
+    for k in range(j, min(j + group, n)):
+        prefetch(w_in, np.int64(scratch.words[k]) * w_in.shape[1], w_in.shape[1])
+
+
+@helper
+def meet_contexts(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
     """Skip-gram: every context row meets every output row, block by block."""
-    if i + AHEAD + options.window < n:
-        prefetch(w_in, np.int64(scratch.words[i + AHEAD + options.window]) * w_in.shape[1], w_in.shape[1])
-    count = find_contexts(i, n, w_in, lock, scratch)
-    slot = i & (RING - 1)
-    total = scratch.total[slot]
-    if count == 0 or total == 0:
+    prefetch_context(i, n, group, w_in, options, scratch)
+    count, pairs = find_contexts(i, group, n, w_in, lock, scratch)
+    if count == 0:
         return
-    stats[1] += count
+    stats[1] += pairs
     x_lock = None if lock is None else scratch.x_lock
-    per, size = scratch.per[total], w_in.shape[1]
-    at = slot * scratch.blocks * M_MAX
-    for first in range(0, total, per):
-        rows = min(per, total - first)
-        score(w_in, scratch.x_off, count, w_y, scratch.y_off, at, rows, scratch.sign, lr, options.clamp,
-              options.skip, size, scratch.g, scratch.loss)  # fmt: skip
-        update(w_in, scratch.x_off, count, x_lock, w_y, scratch.y_off, at, rows, size, scratch.g)
-        at += M_MAX
+    meet(i, group, w_in, None, count, x_lock, w_y, lr, options, scratch)
 
 
 @helper
-def meet_hidden(i, n, w_in, w_y, lock, lr, options, scratch, stats):
-    """CBOW: the mean or sum of the context rows meets every output row; its error goes back to the context rows."""
-    if i + AHEAD + options.window < n:
-        prefetch(w_in, np.int64(scratch.words[i + AHEAD + options.window]) * w_in.shape[1], w_in.shape[1])
-    count = find_contexts(i, n, w_in, lock, scratch)
-    slot = i & (RING - 1)
-    total = scratch.total[slot]
-    if count == 0 or total == 0:
-        return
-    stats[1] += 1
+def meet_hidden(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
+    """CBOW: the mean or sum of each centre's context rows meets every output row; its error goes back to the context rows."""
+    prefetch_context(i, n, group, w_in, options, scratch)
+    size, hidden = w_in.shape[1], 0
     x_lock = None if lock is None else scratch.x_lock
-    share = np.float32(1) / np.float32(count)
-    per, size = scratch.per[total], w_in.shape[1]
-    gather(w_in, scratch.x_off, count, share if options.mean else np.float32(1), size, scratch.hidden, scratch.error)
-    at = slot * scratch.blocks * M_MAX
+    for k in range(i, min(i + group, n)):
+        count, _ = find_contexts(k, 1, n, w_in, lock, scratch)
+        if count > 0:
+            scale = np.float32(1) / np.float32(count) if options.mean else np.float32(1)
+            gather(w_in, scratch.x_off, count, scale, size, scratch.hidden, scratch.error, hidden * size)
+            scratch.h_off[hidden], scratch.h_mask[hidden], scratch.h_centre[hidden] = hidden * size, 1 << (k - i), k
+            hidden += 1
+    if hidden == 0:
+        return
+    stats[1] += hidden
+    scratch.x_off[:hidden], scratch.x_mask[:hidden] = scratch.h_off[:hidden], scratch.h_mask[:hidden]
+    meet(i, group, scratch.hidden, scratch.error, hidden, None, w_y, lr, options, scratch)
+    for h in range(hidden):
+        count, _ = find_contexts(scratch.h_centre[h], 1, n, w_in, lock, scratch)
+        scale = np.float32(1) / np.float32(count) if options.divide else np.float32(1)
+        scatter(w_in, scratch.x_off, count, x_lock, scale, size, scratch.error, h * size)
+
+
+@helper
+def meet(i, group, w_x, w_to, count, x_lock, w_y, lr, options, scratch):
+    """`count` input rows meet the outputs of the group from i; their steps are added to w_to, or at once if that is None."""
+    slot, size = ring_slot(i, group), w_y.shape[1]
+    total = scratch.total[slot]
+    per, at, column = scratch.per[total], slot * scratch.blocks * M_MAX, 0
     for first in range(0, total, per):
         rows = min(per, total - first)
-        score(scratch.hidden, scratch.zero, 1, w_y, scratch.y_off, at, rows, scratch.sign, lr, options.clamp,
-              options.skip, size, scratch.g, scratch.loss)  # fmt: skip
-        update_hidden(scratch.hidden, scratch.error, w_y, scratch.y_off, at, rows, size, scratch.g)
-        at += M_MAX
-    scatter(w_in, scratch.x_off, count, x_lock, share if options.divide else np.float32(1), size, scratch.error)
+        score(w_x, scratch.x_off, scratch.x_mask, count, w_y, scratch.y_off, at + column, rows, scratch.sign, scratch.counts,
+              column, lr, options.clamp, options.skip, size, scratch.g, scratch.loss)  # fmt: skip
+        update(w_x, w_to, scratch.x_off, count, x_lock, w_y, scratch.y_off, at + column, rows, size, scratch.g)
+        column += M_MAX
 
 
 @helper
 def close_sentence(n, scratch, stats):
-    """Add the sentence's loss to the float64 totals: half the linear part, the product's log, log 2 for each exponent."""
-    loss, lanes = scratch.loss, scratch.loss.size // 3
-    exponents = loss.view(np.int32)
-    logs, twos = 0.0, 0.0
-    for lane in range(lanes):
-        logs += 0.5 * np.float64(loss[lane]) + np.log(np.float64(loss[lanes + lane]))
-        twos += np.float64(exponents[2 * lanes + lane])
-        loss[lane], loss[lanes + lane], exponents[2 * lanes + lane] = 0, 1, 0
-    stats[0] += logs + twos * np.log(2.0)
+    """Add the sentence's loss to the float64 total."""
+    for lane in range(scratch.loss.size):
+        stats[0] += np.float64(scratch.loss[lane])
+        scratch.loss[lane] = 0
     stats[2] += n

@@ -17,7 +17,6 @@ from numba.core import cgutils
 
 F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 
-ROW_ALIGN = 16  # floats: rows are padded to whole 64-byte cache lines, whatever the vector width
 
 
 def _cpu_features() -> dict[str, bool]:
@@ -36,6 +35,7 @@ def _choose_lanes(features: dict[str, bool]) -> int:
     return 8 if features.get("avx2") and features.get("fma") else 4
 
 
+ROUND = 1.5 * 2.0**23  # adding it leaves a float32's nearest whole number in its low bits
 LANES = _choose_lanes(_cpu_features())
 _VEC = ir.VectorType(F32, LANES)
 _IVEC = ir.VectorType(I32, LANES)
@@ -88,9 +88,11 @@ class Vec:
         """Lanes where self > other."""
         return Mask(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other).value))
 
-    def bits(self) -> ir.Value:
-        """The lanes' bit patterns, as int32."""
-        return self.builder.bitcast(self.value, _IVEC)
+    def times_power_of_2(self, rounded: Vec) -> Vec:
+        """self * 2**n, where `rounded` is n + ROUND: its low bits, moved to the exponent's place, are added to self's bits."""
+        b = self.builder
+        n_shifted = b.shl(b.bitcast(rounded.value, _IVEC), ir.Constant(_IVEC, [23] * LANES))
+        return Vec(b, b.bitcast(b.add(b.bitcast(self.value, _IVEC), n_shifted), _VEC))
 
     def shuffle(self, other: Vec, lanes: Sequence[int]) -> Vec:
         """Pick lanes from self (0..) and other (LANES..)."""
@@ -118,16 +120,6 @@ def constant(builder: ir.IRBuilder, *values: float) -> Vec:
     return Vec(builder, ir.Constant(_VEC, lanes))
 
 
-def int_constant(value: int) -> ir.Value:
-    """The same int32 in every lane."""
-    return ir.Constant(_IVEC, [value] * LANES)
-
-
-def from_bits(builder: ir.IRBuilder, value: ir.Value) -> Vec:
-    """int32 bit patterns read as float32."""
-    return Vec(builder, builder.bitcast(value, _VEC))
-
-
 def splat(builder: ir.IRBuilder, scalar: ir.Value) -> Vec:
     """A scalar float32 in every lane."""
     undefined = ir.Constant(_VEC, ir.Undefined)
@@ -151,22 +143,21 @@ def load(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> Vec:
     return Vec(builder, value)
 
 
+def load_two(builder: ir.IRBuilder, pointer: ir.Value, low: ir.Value, high: ir.Value) -> Vec:
+    """LANES / 2 floats from pointer + low, then as many from pointer + high."""
+    half = ir.VectorType(F32, LANES // 2)
+    parts = []
+    for offset in (low, high):
+        parts.append(builder.load(builder.bitcast(builder.gep(pointer, [offset]), half.as_pointer())))
+        parts[-1].align = 4
+    lanes = ir.Constant(ir.VectorType(I32, LANES), list(range(LANES)))
+    return Vec(builder, builder.shuffle_vector(*parts, lanes))
+
+
 def store(builder: ir.IRBuilder, vec: Vec, pointer: ir.Value, offset: ir.Value) -> None:
     """LANES floats to pointer + offset (in floats)."""
     where = builder.bitcast(builder.gep(pointer, [offset]), _VEC.as_pointer())
     builder.store(vec.value, where).align = 4
-
-
-def load_int(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> ir.Value:
-    """LANES int32 from pointer + offset."""
-    value = builder.load(builder.bitcast(builder.gep(pointer, [offset]), _IVEC.as_pointer()))
-    value.align = 4
-    return value
-
-
-def store_int(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, offset: ir.Value) -> None:
-    """LANES int32 to pointer + offset."""
-    builder.store(value, builder.bitcast(builder.gep(pointer, [offset]), _IVEC.as_pointer())).align = 4
 
 
 def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None:
@@ -233,6 +224,3 @@ def _fold(a: Vec | None, b: Vec | None, low: list[int], high: list[int]) -> Vec 
     return left.shuffle(right, low) + left.shuffle(right, high)
 
 
-def array_pointer(context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> ir.Value:
-    """The data pointer of a numba array."""
-    return context.make_array(kind)(context, builder, value).data
