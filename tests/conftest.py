@@ -1,0 +1,40 @@
+"""What every test needs: compiled code that is never stale, and no setting of the developer's in the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _cache_directory() -> str:
+    """A directory for numba's disk cache, named by the hash of all kernel code.
+
+    numba looks at the file that defines a kernel, not at the helpers it calls: after a change in a helper it would run
+    the old code. With the hash in the name every version of the code has a cache of its own.
+    """
+    state = hashlib.sha256()
+    for path in sorted((ROOT / "w2v").rglob("*.py")):
+        if "jit import" in (text := path.read_text(encoding="utf-8")) or path.parent.name == "kernels":
+            state.update(text.encode())
+    return str(ROOT / "build" / "numba-tests" / state.hexdigest()[:16])
+
+
+# Before numba is imported, and inherited by the subprocesses of the tests.
+os.environ.setdefault("NUMBA_CACHE_DIR", _cache_directory())
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def austen() -> Path:
+    """The bundled corpus."""
+    return ROOT / "corpora" / "austen.txt.xz"
