@@ -67,8 +67,7 @@ class Scratch(NamedTuple):
     loss: Any  # (16,) float32: loss of the sentence so far
     hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
     error: Any  # (group, S) float32: and what flows back to them                 neu1e
-    h_off: Any  # (group,) int64: their offsets in `hidden`
-    h_mask: Any  # (group,) int64
+    h_mask: Any  # (group,) int64: their masks
     h_centre: Any  # (group,) int64: their centres
 
 
@@ -121,7 +120,6 @@ def make_scratch(longest: int, window: int, outputs: int, size: int, group: int 
         loss=aligned((ROW_ALIGN,)),
         hidden=aligned((group, size)),
         error=aligned((group, size)),
-        h_off=np.zeros(group, np.int64),
         h_mask=np.zeros(group, np.int64),
         h_centre=np.zeros(group, np.int64),
     )

@@ -284,12 +284,13 @@ def meet_hidden(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
         if count > 0:
             scale = np.float32(1) / np.float32(count) if options.mean else np.float32(1)
             gather(w_in, scratch.x_off, count, scale, size, scratch.hidden, scratch.error, hidden * size)
-            scratch.h_off[hidden], scratch.h_mask[hidden], scratch.h_centre[hidden] = hidden * size, 1 << (k - i), k
+            scratch.h_mask[hidden], scratch.h_centre[hidden] = 1 << (k - i), k
             hidden += 1
     if hidden == 0:
         return
     stats[1] += hidden
-    scratch.x_off[:hidden], scratch.x_mask[:hidden] = scratch.h_off[:hidden], scratch.h_mask[:hidden]
+    for h in range(hidden):
+        scratch.x_off[h], scratch.x_mask[h] = h * size, scratch.h_mask[h]
     meet(i, group, scratch.hidden, scratch.error, hidden, None, w_y, lr, options, scratch)
     for h in range(hidden):
         count, _ = find_contexts(scratch.h_centre[h], 1, n, w_in, lock, scratch)

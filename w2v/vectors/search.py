@@ -98,12 +98,15 @@ class Directions:
         """
         units = np.ascontiguousarray(units, self.dtype)
         buffer = np.empty((len(units), min(width, len(self))), self.dtype)
+        scaled = np.empty((buffer.shape[1], units.shape[1]), self.dtype)
         for start in range(0, len(self), width):
-            rows = self._rows(start, start + width)
+            rows, norms = self._rows(start, start + width), self.norms[start : start + width]
             tile = buffer[:, : len(rows)]
             with np.errstate(all="ignore"):
-                np.matmul(units, rows.T, out=tile)
-                np.divide(tile, self.norms[start : start + width], out=tile)
+                if len(units) > units.shape[1]:  # then a row has fewer numbers than scores
+                    np.matmul(units, np.divide(rows, norms[:, None], out=scaled[: len(rows)]).T, out=tile)
+                else:
+                    np.divide(np.matmul(units, rows.T, out=tile), norms, out=tile)
             yield start, tile
 
     def blanks(self, start: int, stop: int) -> Ids:
@@ -130,25 +133,24 @@ def best_of(scores: Floats, k: int) -> Ids:
 def best_of_each(rows: Directions, units: Floats, k: int, exclude: tuple[Ids, Ids] | None = None) -> tuple[Ids, Floats]:
     """The k rows of highest cosine for each unit vector of `units` (n, D), in bounded memory.
 
-    `exclude` lists (query, row) pairs to leave out. Returns ids (n, k) and cosines (n, k), best first, equals by id;
-    where fewer than k rows can be ranked the ids are -1 and the cosines NaN.
+    `exclude` lists (query, row) pairs to leave out. Returns ids (n, k) and cosines (n, k), best first, equals by id; where
+    fewer than k rows can be ranked the ids are -1 and the cosines NaN.
     """
     k = min(k, len(rows))
     ids = np.full((len(units), k), -1, np.int64)
-    scores = np.full((len(units), k), -np.inf, rows.dtype)
-    # Many results per query mean few queries at a time and wide tiles, so that a merge touches few old results per new
-    # one.
-    width = max(TILE_ROWS, 4 * k)
+    scores = np.full((len(units), k), np.nan, rows.dtype)
+    # Many results per query mean wide tiles, so that their floors hold back most of a tile, and few queries at a time.
+    width = max(TILE_ROWS, 16 * k)
     step = max(1, min(QUERY_ROWS, QUERY_ROWS * TILE_ROWS // width))
     for first in range(0, len(units), step) if k else ():
         part = slice(first, first + step)
         left_out = _Exclusions(exclude, first, first + step)
+        best = _Best(len(units[part]), k, rows.dtype)
         for start, tile in rows.tiles(units[part], width):
-            stop = start + tile.shape[1]
-            tile[:, rows.blanks(start, stop)] = -np.inf
+            tile[:, rows.blanks(start, start + tile.shape[1])] = -np.inf
             left_out.strike(tile, start)
-            _merge(scores[part], ids[part], tile, start)
-    scores[ids < 0] = np.nan
+            best.offer(tile, start)
+        best.write(ids[part], scores[part])
     return ids, scores
 
 
@@ -166,28 +168,57 @@ class _Exclusions:
         tile[self._queries[low:high], self._rows[low:high] - start] = -np.inf
 
 
-def _merge(scores: Floats, ids: Ids, tile: Floats, start: int) -> None:
-    """Put what beats the running k best (`scores` INOUT, `ids` INOUT, both (n, k)) of each query among them.
+class _Best:
+    """The k best (id, score) of each of n queries over a walk of tiles.
 
-    As the walk goes on fewer and fewer queries find anything in a tile, and these are seen by the row maximum alone.
+    What reaches the floor of its query, a value k scores have reached already, goes to a pool; now and then the pool is cut
+    down to the best and the floors rise. The further the walk, the fewer rows pass their floor: most of a tile is done
+    with after one maximum per query.
     """
-    k = scores.shape[1]
-    hit = np.flatnonzero(~(tile.max(axis=1) <= scores[:, -1]))
-    if not len(hit):
-        return
-    fresh = tile[hit]
-    floor = scores[hit, -1]
-    # A later row never displaces an equal earlier one, hence > the old floor; within the tile equals must compete,
-    # hence >=.
-    row, column = np.nonzero((fresh > floor[:, None]) & (fresh >= _floors(fresh, k)[:, None]))
-    row = np.concatenate([np.repeat(np.arange(len(hit)), k), row])
-    score = np.concatenate([scores[hit].ravel(), fresh[row[len(hit) * k :], column]])
-    name = np.concatenate([ids[hit].ravel(), column + start])
-    order = np.lexsort((name, -score, row))
-    first = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(hit)))[:-1]])
-    kept = order[first[:, None] + np.arange(k)]
-    scores[hit] = score[kept]
-    ids[hit] = name[kept]
+
+    def __init__(self, n: int, k: int, dtype: np.dtype[np.floating[Any]]) -> None:
+        self._k = k
+        self._floors = np.full(n, np.finfo(dtype).min, dtype)  # above -inf, so that what is struck out never passes
+        self._query, self._id, self._score = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, dtype)
+        self._new: list[tuple[Ids, Ids, Floats]] = []
+        self._waiting = 0
+
+    def offer(self, tile: Floats, start: int) -> None:
+        """Take in the scores (n, rows) of the rows from `start` on."""
+        hit = np.flatnonzero(~(tile.max(axis=1) < self._floors))
+        if not len(hit):
+            return
+        fresh = tile[hit]
+        at = np.flatnonzero(fresh >= self._floors[hit, None])
+        if len(at) > 4 * self._k * len(hit):  # the first tile, or scores that keep rising
+            self._floors[hit] = np.maximum(self._floors[hit], _floors(fresh, self._k))
+            at = np.flatnonzero(fresh >= self._floors[hit, None])
+        line, column = np.divmod(at, fresh.shape[1])
+        self._new.append((hit[line], column + start, fresh.ravel()[at]))
+        self._waiting += len(at)
+        if self._waiting > 4 * self._k * len(self._floors):
+            self._settle()
+
+    def write(self, ids: Ids, scores: Floats) -> None:
+        """Put the results into `ids` OUT (n, k) and `scores` OUT (n, k); what is missing stays as it was."""
+        rank = self._settle()
+        ids[self._query, rank] = self._id
+        scores[self._query, rank] = self._score
+
+    def _settle(self) -> Ids:
+        """Keep the k best of each query, in order, and return their ranks."""
+        query, name, score = (
+            np.concatenate(parts) for parts in zip((self._query, self._id, self._score), *self._new, strict=True)
+        )
+        order = np.lexsort((name, -score, query))
+        query = query[order]
+        rank = np.arange(len(order)) - np.searchsorted(query, query)
+        kept = rank < self._k
+        self._query, self._id, self._score = query[kept], name[order[kept]], score[order[kept]]
+        self._new, self._waiting, rank = [], 0, rank[kept]
+        last = rank == self._k - 1
+        self._floors[self._query[last]] = self._score[last]
+        return rank
 
 
 def _floors(scores: Floats, k: int) -> Floats:
