@@ -98,15 +98,11 @@ class Directions:
         """
         units = np.ascontiguousarray(units, self.dtype)
         buffer = np.empty((len(units), min(width, len(self))), self.dtype)
-        scaled = np.empty((buffer.shape[1], units.shape[1]), self.dtype)
         for start in range(0, len(self), width):
-            rows, norms = self._rows(start, start + width), self.norms[start : start + width]
+            rows = self._rows(start, start + width)
             tile = buffer[:, : len(rows)]
             with np.errstate(all="ignore"):
-                if len(units) > units.shape[1]:  # then a row has fewer numbers than scores
-                    np.matmul(units, np.divide(rows, norms[:, None], out=scaled[: len(rows)]).T, out=tile)
-                else:
-                    np.divide(np.matmul(units, rows.T, out=tile), norms, out=tile)
+                np.divide(np.matmul(units, rows.T, out=tile), self.norms[start : start + width], out=tile)
             yield start, tile
 
     def blanks(self, start: int, stop: int) -> Ids:
