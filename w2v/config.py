@@ -46,6 +46,7 @@ class Saturation(str, enum.Enum):
 # Learning rates when none is given. Skip-gram and shared CBOW: word2vec.c's and gensim's .025 (word2vec.c uses .05 for CBOW).
 DEFAULT_ALPHA = 0.025
 DEFAULT_ALPHA_DIVIDED = 0.12
+DEFAULT_NOISE_GROUP = 1
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class TrainConfig:
     cbow_mean: bool = True  # False: the context rows are summed
     cbow_gradient: CbowGradient = CbowGradient.SHARED
     saturation: Saturation = Saturation.CLAMP
+    noise_group: int = DEFAULT_NOISE_GROUP  # consecutive centres that share one set of noise words and one step
     seed: int = 1
     threads: int = 1
 
@@ -114,7 +116,7 @@ class TrainConfig:
         return dataclasses.replace(self, **changes)
 
 
-_LEAST = {"vector_size": 1, "window": 1, "negative": 0, "epochs": 1, "min_count": 0, "seed": 0, "threads": 1}
+_LEAST = {"vector_size": 1, "window": 1, "negative": 0, "epochs": 1, "min_count": 0, "seed": 0, "noise_group": 1, "threads": 1}
 
 
 def _choice(kind: type[enum.Enum], value: Any, name: str) -> Any:

@@ -1,0 +1,348 @@
+"""Training: epochs over the encoded corpus, threads over its chunks, the learning rate, the loss, and where a run stands.
+
+Owns who works on what and when. The updates are in kernels/, the matrices in weights.py, the corpus in corpus/.
+
+A chunk's random stream is keyed by (seed, epoch, chunk), and its learning rate by its place in the whole run, never by the
+thread that happens to take it: one thread is repeatable bit for bit, and a run can stop and go on between any two chunks.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import sampling
+from .config import Saturation, TrainConfig
+from .errors import ConfigError, TrainingError
+from .huffman import build_tree
+from .kernels import LIMIT, M_MAX, Options, Scratch, Tree, make_scratch, ops
+from .weights import Weights
+
+POLL_SECONDS = 0.1  # between two looks at the workers
+
+
+class Corpus(Protocol):
+    """What training needs of an encoded corpus; corpus.EncodedCorpus is one."""
+
+    n_tokens: int
+    raw_words: int
+    starts: NDArray[np.int64]
+
+    def read(self, k: int) -> NDArray[np.int32]:
+        """The ids of chunk k, every sentence ended by -1."""
+        ...
+
+
+class Position(NamedTuple):
+    """The next chunk to train."""
+
+    epoch: int = 0
+    chunk: int = 0
+
+
+@dataclass
+class EpochStats:
+    """Totals of one epoch. `loss` is the sum over all `pairs` trained (for CBOW, over all centres)."""
+
+    loss: float = 0.0
+    pairs: int = 0
+    words: int = 0  # tokens left by subsampling
+    seconds: float = 0.0
+
+    @property
+    def mean_loss(self) -> float:
+        """Mean loss per trained pair."""
+        return self.loss / self.pairs if self.pairs else 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; handed to `on_progress` about ten times a second."""
+
+    epoch: int
+    epochs: int
+    words: int  # raw words done, all epochs counted
+    total_words: int
+    alpha: float
+    loss: float  # mean of this epoch so far
+    seconds: float  # since this call began
+    finished: bool = False
+
+
+@dataclass
+class Result:
+    """What `train` hands back."""
+
+    weights: Weights
+    epochs: list[EpochStats]
+    position: Position  # where to go on; (epochs, 0) when finished
+    finished: bool
+    seconds: float
+    words: int = 0  # raw words gone through by this call
+
+
+@dataclass
+class _Tables:
+    """Everything the kernels read and never change."""
+
+    keep: Any
+    alias: Any
+    tree: Tree | None
+    options: Options
+    outputs: int  # most output rows of a centre's group
+
+
+@dataclass
+class _Run:
+    """The state that workers share, guarded by `lock`."""
+
+    position: Position
+    stats: EpochStats
+    halt: bool = False
+    error: BaseException | None = None
+    done_tokens: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def train(
+    corpus: Corpus,
+    counts: NDArray[np.int64],
+    config: TrainConfig,
+    *,
+    weights: Weights | None = None,
+    lock: NDArray[np.float32] | None = None,
+    start: Position = Position(),
+    on_progress: Callable[[Progress], None] | None = None,
+    on_epoch: Callable[[int, Result], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Train for config.epochs over the corpus, from `start` on; counts (V,) int64 are the vocabulary's, in id order.
+
+    weights: matrices to go on with (changed in place); new ones by default.
+    lock: (V,) float32, how far each input row may move: 0 frozen, 1 free.
+    stop: set it to end after the chunks now in work; the result then says where to go on.
+    Raises ConfigError where the parts do not fit together, TrainingError when the numbers stop being finite.
+    """
+    weights = Weights.create(len(counts), config) if weights is None else weights
+    _check(corpus, counts, config, weights, lock)
+    session = _Session(corpus, config, weights, lock, _make_tables(counts, config), on_progress)
+    result = Result(weights, [], start, False, 0.0)
+    for epoch in range(start.epoch, config.epochs):
+        result.position, stats = session.run_epoch(epoch, start.chunk if epoch == start.epoch else 0, stop)
+        result.epochs.append(stats)
+        result.seconds, result.words = session.seconds(), session.words_done(result.position) - session.words_done(start)
+        if result.position.epoch == epoch:
+            return result
+        if on_epoch is not None:
+            on_epoch(epoch, result)
+    result.finished = True
+    return result
+
+
+def _check(corpus: Corpus, counts: Any, config: TrainConfig, weights: Weights, lock: Any) -> None:
+    if len(counts) != len(weights.w_in) or weights.vector_size != config.vector_size:
+        raise ConfigError(
+            f"weights of {weights.w_in.shape[0]:,} x {weights.vector_size} do not fit"
+            f" {len(counts):,} words of {config.vector_size} numbers"
+        )
+    if (config.negative > 0) != (weights.w_out is not None) or config.hs != (weights.w_node is not None):
+        raise ConfigError("the weights have other output layers than the configuration (negative, hs)")
+    if lock is not None and (lock.shape != (len(counts),) or lock.dtype != np.float32):
+        raise ConfigError(f"lock must be float32 of shape ({len(counts)},), not {lock.dtype} {lock.shape}")
+    if corpus.n_tokens == 0:
+        raise ConfigError("the corpus has no word of the vocabulary, so there is nothing to train on")
+
+
+def _make_tables(counts: Any, config: TrainConfig) -> _Tables:
+    limit = np.float32(LIMIT)
+    never = np.float32(math.inf)
+    mode = config.saturation
+    group = config.noise_group if config.negative else 1
+    divide = config.cbow_mean and config.cbow_gradient.value == "divided"
+    options = Options(
+        window=config.window,
+        shrink=int(config.shrink_windows),
+        negative=config.negative,
+        group=group,
+        clamp=limit if mode is Saturation.CLAMP else never,
+        skip=limit if mode is Saturation.SKIP else never,
+        mean=int(config.cbow_mean),
+        divide=int(divide),
+    )
+    tree = build_tree(counts) if config.hs else None
+    return _Tables(
+        keep=sampling.keep_thresholds(counts, config.sample),
+        alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
+        tree=tree,
+        options=options,
+        outputs=group + config.negative,
+    )
+
+
+class _Session:
+    """One call of `train`: what does not change from epoch to epoch."""
+
+    def __init__(
+        self, corpus: Corpus, config: TrainConfig, weights: Weights, lock: Any, tables: _Tables, on_progress: Any
+    ) -> None:
+        self.corpus, self.config, self.weights, self.lock = corpus, config, weights, lock
+        self.tables, self.on_progress = tables, on_progress
+        self.chunks = len(corpus.starts) - 1
+        self.total_tokens = int(corpus.starts[-1])
+        self.passes = _passes(config, weights, tables)
+        longest = int(np.diff(corpus.starts).max(initial=1))
+        self.workers = [self._make_scratch(longest) for _ in range(min(config.threads, self.chunks))]
+        self.began = time.perf_counter()
+
+    def _make_scratch(self, longest: int) -> list[Scratch]:
+        config, size = self.config, self.weights.w_in.shape[1]
+        tree = self.tables.tree
+        deepest = 1 if tree is None else int(np.diff(tree.offsets).max(initial=1))
+        made = []
+        for path in self.passes:
+            if path.noise:
+                made.append(make_scratch(longest, config.window, self.tables.outputs, size, path.options.group, config.negative))
+            else:
+                made.append(make_scratch(longest, config.window, max(deepest, M_MAX), size))
+        return made
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def words_done(self, position: Position, tokens: int = 0) -> int:
+        """Raw words before `position`: the share of the id stream gone through, in words read from the source."""
+        at = int(self.corpus.starts[min(position.chunk, self.chunks)]) + tokens
+        share = position.epoch + at / max(self.total_tokens, 1)
+        return round(share * self.corpus.raw_words)
+
+    def alpha(self, epoch: int, chunk: int) -> float:
+        """Linear decay over the whole run, by the share of it that lies before the chunk."""
+        config = self.config
+        done = (epoch + int(self.corpus.starts[chunk]) / max(self.total_tokens, 1)) / config.epochs
+        return config.start_alpha - (config.start_alpha - config.min_alpha) * done
+
+    def run_epoch(self, epoch: int, chunk: int, stop: threading.Event | None) -> tuple[Position, EpochStats]:
+        """Train from `chunk` to the end of the epoch or to `stop`; all chunks before the returned position are done."""
+        run = _Run(Position(epoch, chunk), EpochStats())
+        began = time.perf_counter()
+        threads = [threading.Thread(target=self._work, args=(run, s), daemon=True) for s in self.workers]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                self._wait(thread, run, stop)
+        finally:
+            run.halt = True  # on Ctrl-C too: chunks in work are finished, no more are begun
+            for thread in threads:
+                thread.join()
+        if run.error is not None:
+            raise run.error
+        run.stats.seconds = time.perf_counter() - began
+        if run.position.chunk >= self.chunks:
+            run.position = Position(epoch + 1, 0)
+        self._report(run, finished=run.position.epoch >= self.config.epochs)
+        return run.position, run.stats
+
+    def _wait(self, thread: threading.Thread, run: _Run, stop: threading.Event | None) -> None:
+        while thread.is_alive():
+            thread.join(POLL_SECONDS)
+            if stop is not None and stop.is_set():
+                run.halt = True
+            self._report(run)
+
+    def _report(self, run: _Run, finished: bool = False) -> None:
+        if self.on_progress is None:
+            return
+        epoch, chunk = run.position
+        words = self.words_done(run.position)
+        alpha = self.alpha(epoch, min(chunk, self.chunks)) if not finished else self.config.min_alpha
+        self.on_progress(
+            Progress(
+                epoch=min(epoch, self.config.epochs - 1),
+                epochs=self.config.epochs,
+                words=words,
+                total_words=self.config.epochs * self.corpus.raw_words,
+                alpha=alpha,
+                loss=run.stats.mean_loss,
+                seconds=self.seconds(),
+                finished=finished,
+            )
+        )
+
+    def _work(self, run: _Run, scratch: list[Scratch]) -> None:
+        """A worker: take the next chunk until there is none."""
+        try:
+            while True:
+                with run.lock:
+                    epoch, chunk = run.position
+                    if run.halt or run.error is not None or chunk >= self.chunks:
+                        return
+                    run.position = Position(epoch, chunk + 1)
+                totals = self._train_chunk(epoch, chunk, scratch)
+                with run.lock:
+                    run.stats.loss += float(totals[0])
+                    run.stats.pairs += int(totals[1])
+                    run.stats.words += int(totals[2])
+        except BaseException as error:  # handed to the thread that waits
+            run.error = error
+
+    def _train_chunk(self, epoch: int, chunk: int, scratch: list[Scratch]) -> Any:
+        """Every output layer in use goes over the chunk, over the same words and windows; returns (loss, pairs, words)."""
+        tokens = self.corpus.read(chunk)
+        alpha = np.float32(self.alpha(epoch, chunk))
+        totals = np.zeros(3)
+        for number, path in enumerate(self.passes):
+            rng = chunk_streams(self.config.seed, epoch, chunk)
+            stats = np.zeros(3)
+            path.kernel(
+                tokens, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
+                alpha, path.options, rng, scratch[number], stats,
+            )  # fmt: skip
+            totals[0] += stats[0]
+            totals[1:] = stats[1:]
+        if not math.isfinite(totals[0]):
+            raise TrainingError(
+                f"the loss is not finite any more (epoch {epoch + 1}, alpha {alpha:.4g})",
+                "training has diverged: use a smaller --alpha",
+            )
+        return totals
+
+
+class _Pass(NamedTuple):
+    """One output layer: its kernel, its table of outputs and its matrix."""
+
+    kernel: Any
+    outputs: Any
+    w_y: Any
+    options: Options
+    noise: bool
+
+
+def _passes(config: TrainConfig, weights: Weights, tables: _Tables) -> list[_Pass]:
+    from .kernels import cpu
+
+    passes = []
+    if config.negative:
+        kernel = cpu.skipgram_ns if config.sg else cpu.cbow_ns
+        passes.append(_Pass(kernel, tables.alias, weights.w_out, tables.options, True))
+    if config.hs:
+        kernel = cpu.skipgram_hs if config.sg else cpu.cbow_hs
+        passes.append(_Pass(kernel, tables.tree, weights.w_node, tables.options, False))
+    return passes
+
+
+def chunk_streams(seed: int, epoch: int, chunk: int) -> NDArray[np.uint64]:
+    """The random streams of a chunk, (2,) uint64: a hash of its key, so that neighbouring chunks have nothing in common."""
+    with np.errstate(over="ignore"):
+        state = np.zeros(1, np.uint64)
+        for part in (seed, epoch, chunk):
+            state[0] ^= np.uint64(part & 0xFFFFFFFFFFFFFFFF)
+            state[0] = ops.draw(state, 0)
+        return np.array([ops.draw(state, 0), ops.draw(state, 0)], np.uint64)

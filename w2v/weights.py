@@ -1,0 +1,79 @@
+"""The matrices that training changes: made, sized, seeded, and filled from other vectors.
+
+Owns their layout (rows padded to cache lines) and their first values. Knows nothing of how they are trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import TrainConfig
+from .kernels import aligned, padded
+
+BLOCK_ROWS = 1 << 16  # rows seeded at a time, so that the float64 draws of the generator stay small
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass
+class Weights:
+    """Input rows, and one output matrix for each output layer in use; all (rows, S) float32 with S = D padded, pads zero."""
+
+    vector_size: int
+    w_in: Matrix  # (V, S)
+    w_out: Matrix | None  # (V, S), negative sampling
+    w_node: Matrix | None  # (V - 1, S), hierarchical softmax
+
+    @classmethod
+    def create(cls, words: int, config: TrainConfig) -> Weights:
+        """Seeded input rows and zero output rows, as word2vec.c starts (InitNet)."""
+        size = padded(config.vector_size)
+        w_in = aligned((words, size))
+        seed_rows(w_in, 0, config)
+        w_out = aligned((words, size)) if config.negative else None
+        w_node = aligned((max(words - 1, 1), size)) if config.hs else None
+        return cls(config.vector_size, w_in, w_out, w_node)
+
+    @property
+    def vectors(self) -> Matrix:
+        """The word vectors, (V, D): a view without the pads."""
+        return self.w_in[:, : self.vector_size]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by all matrices."""
+        return sum(m.nbytes for m in (self.w_in, self.w_out, self.w_node) if m is not None)
+
+
+def needed_bytes(words: int, config: TrainConfig) -> int:
+    """Bytes that `Weights.create` will take."""
+    layers = 1 + (config.negative > 0) + config.hs
+    return words * padded(config.vector_size) * 4 * layers
+
+
+def seed_rows(w_in: Matrix, first: int, config: TrainConfig) -> None:
+    """Fill rows from `first` on with numbers from U(-1/2, 1/2) / D (word2vec.c), a function of the seed and the row alone."""
+    size = config.vector_size
+    for start in range(first - first % BLOCK_ROWS, len(w_in), BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, len(w_in))
+        draws = np.random.default_rng([config.seed, start]).random((stop - start, size), np.float32)
+        skip = max(first - start, 0)
+        w_in[start + skip : stop, :size] = (draws[skip:] - np.float32(0.5)) / np.float32(size)
+
+
+def copy_known(weights: Weights, words: Any, vectors: Any) -> int:
+    """Start from pretrained vectors: copy the row of every word that `vectors` (a KeyedVectors) has too; return their number."""
+    rows, sources = [], []
+    for row, word in enumerate(words):
+        source = vectors.key_to_index.get(word)
+        if source is not None:
+            rows.append(row)
+            sources.append(source)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        weights.vectors[rows[part]] = vectors.vectors[sources[part]]
+    return len(rows)
