@@ -17,12 +17,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     {"errors", "kernels", "atomic"},
     {"config"},
-    {"vocab", "huffman", "sampling"},
+    {"vocab", "huffman", "sampling", "weights"},
     {"vectors", "corpus", "phrases"},
     {"formats", "evaluate"},
     {"train"},
     {"model"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # KeyedVectors.load() and evaluate_word_analogies() are gensim's names for what other rooms do: imported when called.
