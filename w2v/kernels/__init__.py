@@ -25,6 +25,7 @@ import numpy as np
 
 ROW_ALIGN = 16  # floats in a 64-byte line
 M_MAX, RING = 8, 4  # outputs in a block; output lists alive at once
+POOL = 64  # noise words at hand, a power of two; see cpu.noise_outputs
 LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
 
 
@@ -62,6 +63,7 @@ class Scratch(NamedTuple):
     total: Any  # (RING,) int64: their number
     blocks: int  # B
     per: Any  # (B * M_MAX + 1,) int64: how many of so many outputs go into each block
+    pool: Any  # (POOL,) int64: the latest draws from the noise distribution
     counts: Any  # (2**group, B * M_MAX) float32: multiplicity of (mask, output)
     g: Any  # ((C + 1) * M_MAX,) float32: lr * gradient of each logit
     loss: Any  # (16,) float32: loss of the sentence so far
@@ -115,6 +117,7 @@ def make_scratch(longest: int, window: int, outputs: int, size: int, group: int 
         total=np.zeros(RING, np.int64),
         blocks=blocks,
         per=np.array([-(-n // max(1, -(-n // M_MAX))) for n in range(blocks * M_MAX + 1)], np.int64),
+        pool=np.zeros(POOL, np.int64),
         counts=make_counts(group, negative, blocks),
         g=aligned(((contexts + 1) * M_MAX,)),
         loss=aligned((ROW_ALIGN,)),

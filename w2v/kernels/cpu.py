@@ -5,7 +5,9 @@ of every array in kernels/__init__.py. All four walk alike and differ in two lin
 (`noise_outputs`, `path_outputs`) and what its input is (`meet_contexts`, `meet_hidden`).
 
 With negative sampling, `options.group` consecutive centres share one set of noise words and make one step together: a context
-of several of them meets each noise row once, with the multiplicity as weight. Hierarchical softmax takes centres one by one.
+of several of them meets each noise row once, with the multiplicity as weight. Noise words come from a pool of the POOL latest
+draws, one of which is renewed for each group: every use of a noise word is still distributed as count ** ns_exponent, but its
+row is at hand from the use before. Hierarchical softmax takes centres one by one and has no noise.
 Outputs are chosen AHEAD groups early, so that their rows are in the cache by the time they are needed.
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
@@ -18,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from . import M_MAX, RING, ops
+from . import M_MAX, POOL, RING, ops
 from .jit import helper, kernel
 from .tiles import gather, prefetch, scatter, score, update
 
 AHEAD = 2  # groups between choosing output rows and using them: below RING
 HOT_NODES = 512  # inner nodes nearest the Huffman root stay in the cache: not worth a prefetch
+PLACE_BITS = np.uint64(POOL - 1)
 WORDS, NOISE = 0, 1  # the two streams of `rng`: words kept and windows; noise words
 
 draw, below, is_kept, alias_draw = helper(ops.draw), helper(ops.below), helper(ops.is_kept), helper(ops.alias_draw)
@@ -50,6 +53,7 @@ def skipgram_ns(
     (Mikolov et al. 2013b, eq. 4). All contexts of a centre share its noise words (Ji et al. 2016, arXiv:1604.04661).
     """
     at = 0
+    fill_pool(alias, rng, scratch)
     while at < tokens.size:
         n, at = next_sentence(tokens, at, keep, options, rng, scratch)
         for i in range(0, min(AHEAD * options.group, n), options.group):
@@ -112,6 +116,7 @@ def cbow_ns(
     The error of h goes back to every context row whole, or divided by their number: config.CbowGradient.
     """
     at = 0
+    fill_pool(alias, rng, scratch)
     while at < tokens.size:
         n, at = next_sentence(tokens, at, keep, options, rng, scratch)
         for i in range(0, min(AHEAD * options.group, n), options.group):
@@ -165,12 +170,11 @@ def next_sentence(tokens, at, keep, options, rng, scratch):
         at += 1
         if word < 0:
             break
+        # a draw has two independent halves: the low one keeps or drops, the high one makes the window
         bits = draw(rng, WORDS)
-        if is_kept(bits, keep[word]):
-            scratch.words[n] = word
-            # a draw has two independent halves: the low one keeps or drops, the high one makes the window
-            scratch.reach[n] = options.window - below(bits, options.window) if options.shrink else options.window
-            n += 1
+        scratch.words[n] = word
+        scratch.reach[n] = options.window - options.shrink * below(bits, options.window)
+        n += np.int64(is_kept(bits, keep[word]))  # no branch: it would be mispredicted
     return n, at
 
 
@@ -192,6 +196,13 @@ def put_output(at, m, per, offset, sign, scratch):
 
 
 @helper
+def fill_pool(alias, rng, scratch):
+    """Draw the pool of noise words that a chunk begins with."""
+    for k in range(POOL):
+        scratch.pool[k] = alias_draw(draw(rng, NOISE), alias)
+
+
+@helper
 def noise_outputs(i, n, alias, w_out, options, rng, scratch):
     """Outputs of the group of centres from i: the words themselves (+1), then its noise (-1; 0 if it is one of the words)."""
     group, stride = options.group, w_out.shape[1]
@@ -202,12 +213,17 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
         word = np.int64(scratch.words[min(k, n - 1)])
         prefetch(w_out, word * stride, stride)
         at, m = put_output(at, m, per, word * stride, np.float32(1) if k < n else np.float32(0), scratch)
+    fresh = alias_draw(draw(rng, NOISE), alias)
+    scratch.pool[(i // group) & (POOL - 1)] = fresh
+    prefetch(w_out, fresh * stride, stride)
+    bits = draw(rng, NOISE)
+    place, step = np.int64(bits & PLACE_BITS), np.int64((bits >> ops.S32) & PLACE_BITS) | 1  # odd: no place comes twice
     for _ in range(options.negative):
-        word, sign = alias_draw(draw(rng, NOISE), alias), np.float32(-1)
+        word, clash = scratch.pool[place & (POOL - 1)], False
+        place += step
         for k in range(i, min(i + group, n)):
-            if word == scratch.words[k]:
-                sign = np.float32(0)
-        prefetch(w_out, word * stride, stride)
+            clash |= word == scratch.words[k]
+        sign = np.float32(0) if clash else np.float32(-1)
         at, m = put_output(at, m, per, word * stride, sign, scratch)
 
 
@@ -241,15 +257,15 @@ def find_contexts(i, group, n, w_in, lock, scratch):
     for j in range(max(start, 0), min(stop, n)):
         mask = 0
         for k in range(i, min(i + group, n)):
-            if j != k and abs(j - k) <= scratch.reach[k]:
-                mask |= 1 << (k - i)
-                pairs += 1
+            met = np.int64((j != k) & (abs(j - k) <= scratch.reach[k]))
+            mask |= met << (k - i)
+            pairs += met
         word = np.int64(scratch.words[j])
         scratch.x_off[count] = word * stride
         scratch.x_mask[count] = mask
         if lock is not None:
             scratch.x_lock[count] = lock[word]
-        count += 1 if mask else 0
+        count += np.int64(mask != 0)
     return count, pairs
 
 

@@ -34,12 +34,12 @@ def below(bits: Any, n: Any) -> Any:
 
 def is_kept(bits: Any, threshold: Any) -> Any:
     """Whether subsampling keeps a word, by the low half of 64 random bits; threshold is a share of 2**32."""
-    return (bits & LOW) < np.uint64(threshold) or np.uint64(threshold) == LOW
+    return ((bits & LOW) < np.uint64(threshold)) | (np.uint64(threshold) == LOW)
 
 
 def alias_draw(bits: Any, alias: Any) -> Any:
     """A word id from an alias table (V, 2) uint32 of acceptance thresholds and aliases (Walker 1977)."""
     slot = np.int64(((bits >> S32) * np.uint64(alias.shape[0])) >> S32)
-    if (bits & LOW) < np.uint64(alias[slot, 0]):
-        return slot
-    return np.int64(alias[slot, 1])
+    # both columns are read before the choice, which then compiles to a conditional move: a branch would be mispredicted
+    threshold, other = np.uint64(alias[slot, 0]), np.int64(alias[slot, 1])
+    return slot if (bits & LOW) < threshold else other

@@ -35,7 +35,6 @@ def _choose_lanes(features: dict[str, bool]) -> int:
     return 8 if features.get("avx2") and features.get("fma") else 4
 
 
-ROUND = 1.5 * 2.0**23  # adding it leaves a float32's nearest whole number in its low bits
 LANES = _choose_lanes(_cpu_features())
 _VEC = ir.VectorType(F32, LANES)
 _IVEC = ir.VectorType(I32, LANES)
@@ -88,11 +87,15 @@ class Vec:
         """Lanes where self > other."""
         return Mask(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other).value))
 
-    def times_power_of_2(self, rounded: Vec) -> Vec:
-        """self * 2**n, where `rounded` is n + ROUND: its low bits, moved to the exponent's place, are added to self's bits."""
+    def round(self) -> Vec:
+        """The nearest whole number in every lane."""
+        return self._intrinsic("rint")
+
+    def times_power_of_2(self, whole: Vec) -> Vec:
+        """self * 2**whole: the whole numbers are added to the exponent bits."""
         b = self.builder
-        n_shifted = b.shl(b.bitcast(rounded.value, _IVEC), ir.Constant(_IVEC, [23] * LANES))
-        return Vec(b, b.bitcast(b.add(b.bitcast(self.value, _IVEC), n_shifted), _VEC))
+        shifted = b.shl(b.fptosi(whole.value, _IVEC), ir.Constant(_IVEC, [23] * LANES))
+        return Vec(b, b.bitcast(b.add(b.bitcast(self.value, _IVEC), shifted), _VEC))
 
     def shuffle(self, other: Vec, lanes: Sequence[int]) -> Vec:
         """Pick lanes from self (0..) and other (LANES..)."""

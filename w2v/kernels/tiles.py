@@ -23,7 +23,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import M_MAX, ROW_ALIGN, simd
-from .simd import I64, LANES, ROUND, Vec
+from .simd import I64, LANES, Vec
 
 SLOTS = 2 * M_MAX  # accumulators of a tile: 2 contexts x 8 outputs take half of the registers of AVX-512
 LOG2_E = 1.4426950408889634
@@ -109,8 +109,8 @@ def _polynomial(x: Vec, coefficients: tuple[float, ...]) -> Vec:
 def _exp_minus(u: Vec) -> Vec:
     """exp(-|u|), relative error 3e-6: 2**n by the exponent bits times 2**f by a polynomial."""
     z = (u.abs() * -LOG2_E).max(-115.0)
-    rounded = z + ROUND
-    return _polynomial(z - (rounded - ROUND), EXP2).times_power_of_2(rounded)
+    whole = z.round()
+    return _polynomial(z - whole, EXP2).times_power_of_2(whole)
 
 
 def _gradient(u: Vec, t: Vec, clamp: Vec, skip: Vec) -> Vec:
@@ -127,20 +127,17 @@ def _loss(u: Vec, t: Vec) -> Vec:
 
 
 def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, loss):  # type: ignore[no-untyped-def]
-    vectors, last = b.sdiv(size, I64(LANES)), b.sub(n_x, I64(1))
-    lr_all, clamp_all, skip_all = (simd.splat(b, scalar) for scalar in (lr, clamp, skip))
+    last = b.sub(n_x, I64(1))
+    tiles = b.sdiv(b.add(n_x, I64(1)), I64(2))
 
-    def multiplicities(start: int, first: ir.Value, second: ir.Value, whole: ir.Value) -> Vec:
-        at = [b.add(b.mul(b.load(b.gep(x_mask, [c])), counts.columns), column) for c in (first, second)]
-        at[1] = b.select(whole, at[1], column)  # row 0 of counts is all zeros
-        if LANES == SLOTS:
-            return simd.load_two(b, counts.data, *at)
-        return simd.load(b, counts.data, b.add(at[start // M_MAX], I64(start % M_MAX)))
-
-    def tile(rows: int, t: ir.Value, total_loss: Vec) -> list[Vec]:
+    def contexts(t: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
         first = b.mul(t, I64(2))
         whole = b.icmp_signed("<", first, last)  # an odd context out is scored twice, the second time for nothing
-        second = b.select(whole, b.add(first, I64(1)), first)
+        return first, b.select(whole, b.add(first, I64(1)), first), whole
+
+    def multiply(rows: int, t: ir.Value) -> None:
+        """g = <x_c, y_m> for two contexts and all outputs."""
+        first, second, _ = contexts(t)
         x = [_pointer_at(b, w_x, x_off, c) for c in (first, second)]
         y = [_pointer_at(b, w_y, y_off, b.add(y_at, I64(m))) for m in range(rows)]
 
@@ -150,30 +147,46 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts,
             ys = [simd.load(b, p, at) for p in y]
             return [xs[i // rows].fma(ys[i % rows], sums[i]) for i in range(2 * rows)]
 
-        sums = simd.loop(b, vectors, [simd.constant(b, 0.0)] * (2 * rows), products)
+        sums = simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (2 * rows), products)
         slots: list[Vec | None] = [None] * SLOTS
         for i, total in enumerate(sums):
             slots[(i // rows) * M_MAX + i % rows] = total
         for start in range(0, SLOTS, LANES):
-            part = slots[start : start + LANES]
-            if not any(part):
+            if any(slots[start : start + LANES]):
+                at = b.add(b.mul(first, I64(M_MAX)), I64(start))
+                simd.store(b, simd.transposed_sums(slots[start : start + LANES]), g, at)
+
+    def multiplicities(t: ir.Value, start: int) -> Vec:
+        first, second, whole = contexts(t)
+        at = [b.add(b.mul(b.load(b.gep(x_mask, [c])), counts.columns), column) for c in (first, second)]
+        at[1] = b.select(whole, at[1], column)  # row 0 of counts is all zeros
+        if LANES == SLOTS:
+            return simd.load_two(b, counts.data, *at)
+        return simd.load(b, counts.data, b.add(at[start // M_MAX], I64(start % M_MAX)))
+
+    def judge(rows: int, t: ir.Value, total: Vec) -> Vec:
+        """From dot products to gradients and loss."""
+        for start in range(0, SLOTS, LANES):
+            if start % M_MAX >= rows:
                 continue
             s = simd.load(b, sign, b.add(b.mul(y_at, I64(2)), I64(start)))
             used = [float((start + i) % M_MAX < rows) for i in range(LANES)]
             s = s if all(used) else s * simd.constant(b, *used)  # a path's last block may leave old signs behind
-            weight = s * multiplicities(start, first, second, whole)
-            u = simd.transposed_sums(part) * s
+            weight = s * multiplicities(t, start)
+            at = b.add(b.mul(t, I64(SLOTS)), I64(start))
+            u = simd.load(b, g, at) * s
             t_exp = _exp_minus(u)
-            at = b.add(b.mul(first, I64(M_MAX)), I64(start))
             simd.store(b, weight * lr_all * _gradient(u, t_exp, clamp_all, skip_all), g, at)
-            total_loss = weight.fma(s * _loss(u, t_exp), total_loss)
-        return [total_loss]
+            total = weight.fma(s * _loss(u, t_exp), total)
+        return total
 
     def block(rows: int) -> None:
-        [total] = simd.loop(b, tiles, [simd.load(b, loss, I64(0))], lambda t, state: tile(rows, t, *state))
+        # two loops: the long chain from a dot product to its gradient overlaps with those of other tiles
+        simd.loop(b, tiles, [], lambda t, _: multiply(rows, t) or [])
+        [total] = simd.loop(b, tiles, [simd.load(b, loss, I64(0))], lambda t, state: [judge(rows, t, state[0])])
         simd.store(b, total, loss, I64(0))
 
-    tiles = b.sdiv(b.add(n_x, I64(1)), I64(2))
+    lr_all, clamp_all, skip_all = (simd.splat(b, scalar) for scalar in (lr, clamp, skip))
     _switch(b, n_y, block)
 
 
