@@ -371,7 +371,7 @@ def _cosine(a: Floats, b: Floats) -> float:
     """In float64, and in this order of operations so that a vector's cosine with itself is exactly 1."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     with np.errstate(all="ignore"):
-        cosine: float = a @ b / np.sqrt((a @ a) * (b @ b))  # NumPy's float64, which is a float
+        cosine: float = np.vdot(a, b) / np.sqrt(np.vdot(a, a) * np.vdot(b, b))
     return cosine
 
 
