@@ -55,6 +55,8 @@ class Scratch(NamedTuple):
 
     words: Any  # (L,) int32: the sentence after subsampling
     reach: Any  # (L,) int32: the window of each of them                          b (word2vec.c)
+    rows: Any  # (L,) int64: their input rows, as offsets in floats
+    locks: Any  # (L,) float32: their locks
     x_off: Any  # (C,) int64: input rows of a step, as offsets in floats
     x_mask: Any  # (C,) int64: bit k set where the row belongs to centre k of the group
     x_lock: Any  # (C,) float32
@@ -69,8 +71,6 @@ class Scratch(NamedTuple):
     loss: Any  # (16,) float32: loss of the sentence so far
     hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
     error: Any  # (group, S) float32: and what flows back to them                 neu1e
-    h_mask: Any  # (group,) int64: their masks
-    h_centre: Any  # (group,) int64: their centres
 
 
 def padded(size: int) -> int:
@@ -109,6 +109,8 @@ def make_scratch(longest: int, window: int, outputs: int, size: int, group: int 
     return Scratch(
         words=np.zeros(max(longest, 1), np.int32),
         reach=np.zeros(max(longest, 1), np.int32),
+        rows=np.zeros(max(longest, 1), np.int64),
+        locks=np.ones(max(longest, 1), np.float32),
         x_off=np.zeros(contexts, np.int64),
         x_mask=np.ones(contexts, np.int64),
         x_lock=np.ones(contexts, np.float32),
@@ -123,6 +125,4 @@ def make_scratch(longest: int, window: int, outputs: int, size: int, group: int 
         loss=aligned((ROW_ALIGN,)),
         hidden=aligned((group, size)),
         error=aligned((group, size)),
-        h_mask=np.zeros(group, np.int64),
-        h_centre=np.zeros(group, np.int64),
     )

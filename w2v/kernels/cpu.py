@@ -55,7 +55,7 @@ def skipgram_ns(
     at = 0
     fill_pool(alias, rng, scratch)
     while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, options, rng, scratch)
+        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
         for i in range(0, min(AHEAD * options.group, n), options.group):
             noise_outputs(i, n, alias, w_out, options, rng, scratch)
         for i in range(0, n, options.group):
@@ -85,7 +85,7 @@ def skipgram_hs(
     """
     at = 0
     while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, options, rng, scratch)
+        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
         for i in range(min(AHEAD, n)):
             path_outputs(i, tree, w_node, scratch)
         for i in range(n):
@@ -118,7 +118,7 @@ def cbow_ns(
     at = 0
     fill_pool(alias, rng, scratch)
     while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, options, rng, scratch)
+        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
         for i in range(0, min(AHEAD * options.group, n), options.group):
             noise_outputs(i, n, alias, w_out, options, rng, scratch)
         for i in range(0, n, options.group):
@@ -148,7 +148,7 @@ def cbow_hs(
     """
     at = 0
     while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, options, rng, scratch)
+        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
         for i in range(min(AHEAD, n)):
             path_outputs(i, tree, w_node, scratch)
         for i in range(n):
@@ -162,9 +162,9 @@ def cbow_hs(
 
 
 @helper
-def next_sentence(tokens, at, keep, options, rng, scratch):
-    """Subsample the sentence that starts at `at` into scratch.words, with a window for each word; return length and end."""
-    n = 0
+def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
+    """Subsample the sentence that starts at `at` into scratch.words, each with its window, row and lock; return length and end."""
+    n, stride = 0, w_in.shape[1]
     while at < tokens.size:
         word = np.int64(tokens[at])
         at += 1
@@ -173,7 +173,10 @@ def next_sentence(tokens, at, keep, options, rng, scratch):
         # a draw has two independent halves: the low one keeps or drops, the high one makes the window
         bits = draw(rng, WORDS)
         scratch.words[n] = word
+        scratch.rows[n] = word * stride
         scratch.reach[n] = options.window - options.shrink * below(bits, options.window)
+        if lock is not None:
+            scratch.locks[n] = lock[word]
         n += np.int64(is_kept(bits, keep[word]))  # no branch: it would be mispredicted
     return n, at
 
@@ -244,12 +247,11 @@ def path_outputs(i, tree, w_node, scratch):
 
 
 @helper
-def find_contexts(i, group, n, w_in, lock, scratch):
+def find_contexts(i, group, n, lock, scratch):
     """Collect the rows around centres i .. i+group-1, each with its mask of the centres that it is a context of.
 
     Returns their number, and the number of (centre, context) pairs.
     """
-    stride = w_in.shape[1]
     start, stop = n, 0
     for k in range(i, min(i + group, n)):
         start, stop = min(start, k - scratch.reach[k]), max(stop, k + scratch.reach[k] + 1)
@@ -260,11 +262,10 @@ def find_contexts(i, group, n, w_in, lock, scratch):
             met = np.int64((j != k) & (abs(j - k) <= scratch.reach[k]))
             mask |= met << (k - i)
             pairs += met
-        word = np.int64(scratch.words[j])
-        scratch.x_off[count] = word * stride
+        scratch.x_off[count] = scratch.rows[j]
         scratch.x_mask[count] = mask
         if lock is not None:
-            scratch.x_lock[count] = lock[word]
+            scratch.x_lock[count] = scratch.locks[j]
         count += np.int64(mask != 0)
     return count, pairs
 
@@ -274,14 +275,14 @@ def prefetch_context(i, n, group, w_in, options, scratch):
     """Ask for the input rows that come into reach AHEAD groups from now."""
     j = i + AHEAD * group + options.window
     for k in range(j, min(j + group, n)):
-        prefetch(w_in, np.int64(scratch.words[k]) * w_in.shape[1], w_in.shape[1])
+        prefetch(w_in, scratch.rows[k], w_in.shape[1])
 
 
 @helper
 def meet_contexts(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
     """Skip-gram: every context row meets every output row, block by block."""
     prefetch_context(i, n, group, w_in, options, scratch)
-    count, pairs = find_contexts(i, group, n, w_in, lock, scratch)
+    count, pairs = find_contexts(i, group, n, lock, scratch)
     if count == 0:
         return
     stats[1] += pairs
@@ -294,24 +295,26 @@ def meet_hidden(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
     """CBOW: the mean or sum of each centre's context rows meets every output row; its error goes back to the context rows."""
     prefetch_context(i, n, group, w_in, options, scratch)
     size, hidden = w_in.shape[1], 0
-    x_lock = None if lock is None else scratch.x_lock
     for k in range(i, min(i + group, n)):
-        count, _ = find_contexts(k, 1, n, w_in, lock, scratch)
+        first = max(k - scratch.reach[k], 0)
+        count = min(k + scratch.reach[k], n - 1) - first
         if count > 0:
             scale = np.float32(1) / np.float32(count) if options.mean else np.float32(1)
-            gather(w_in, scratch.x_off, count, scale, size, scratch.hidden, scratch.error, hidden * size)
-            scratch.h_mask[hidden], scratch.h_centre[hidden] = 1 << (k - i), k
+            gather(w_in, scratch.rows, first, k - first, count, scale, size, scratch.hidden, scratch.error, hidden * size)
+            scratch.x_off[hidden], scratch.x_mask[hidden] = hidden * size, 1 << (k - i)
             hidden += 1
     if hidden == 0:
         return
     stats[1] += hidden
-    for h in range(hidden):
-        scratch.x_off[h], scratch.x_mask[h] = h * size, scratch.h_mask[h]
     meet(i, group, scratch.hidden, scratch.error, hidden, None, w_y, lr, options, scratch)
-    for h in range(hidden):
-        count, _ = find_contexts(scratch.h_centre[h], 1, n, w_in, lock, scratch)
-        scale = np.float32(1) / np.float32(count) if options.divide else np.float32(1)
-        scatter(w_in, scratch.x_off, count, x_lock, scale, size, scratch.error, h * size)
+    locks, hidden = None if lock is None else scratch.locks, 0
+    for k in range(i, min(i + group, n)):
+        first = max(k - scratch.reach[k], 0)
+        count = min(k + scratch.reach[k], n - 1) - first
+        if count > 0:
+            scale = np.float32(1) / np.float32(count) if options.divide else np.float32(1)
+            scatter(w_in, scratch.rows, first, k - first, count, locks, scale, size, scratch.error, hidden * size)
+            hidden += 1
 
 
 @helper

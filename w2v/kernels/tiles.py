@@ -65,14 +65,17 @@ def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g)
         y[m] += y_step[m]
 
 
-def _gather_numpy(w_x, x_off, n_x, scale, size, hidden, error, at):  # type: ignore[no-untyped-def]
-    hidden.reshape(-1)[at : at + size] = np.sum(_rows(w_x, x_off[:n_x], size), axis=0) * scale
+def _gather_numpy(w_x, rows, first, gap, n_x, scale, size, hidden, error, at):  # type: ignore[no-untyped-def]
+    offsets = np.delete(rows[first : first + n_x + 1], gap)
+    hidden.reshape(-1)[at : at + size] = np.sum(_rows(w_x, offsets, size), axis=0) * scale
     error.reshape(-1)[at : at + size] = 0
 
 
-def _scatter_numpy(w_x, x_off, n_x, x_lock, scale, size, error, at):  # type: ignore[no-untyped-def]
-    for c, row in enumerate(_rows(w_x, x_off[:n_x], size)):
-        row += error.reshape(-1)[at : at + size] * (scale if x_lock is None else scale * x_lock[c])
+def _scatter_numpy(w_x, rows, first, gap, n_x, locks, scale, size, error, at):  # type: ignore[no-untyped-def]
+    for c in range(n_x):
+        place = first + c + (c >= gap)
+        weight = scale if locks is None else scale * locks[place]
+        w_x.reshape(-1)[rows[place] : rows[place] + size] += error.reshape(-1)[at : at + size] * weight
 
 
 def _prefetch_numpy(w, offset, size):  # type: ignore[no-untyped-def]
@@ -225,35 +228,58 @@ def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, 
     _switch(b, n_y, block)
 
 
-def _emit_gather(b, w_x, x_off, n_x, scale, size, hidden, error, to):  # type: ignore[no-untyped-def]
-    factor = simd.splat(b, scale)
+def _columns(b: ir.IRBuilder, size: ir.Value, emit: Callable[[list[ir.Value]], None]) -> None:
+    """Cut a row into stretches of up to M_MAX vectors, few enough for registers; emit is given the vectors' offsets."""
+    vectors, most = b.sdiv(size, I64(LANES)), I64(M_MAX)
 
-    def column(d: ir.Value, _: Any) -> list[Vec]:
-        at = b.mul(d, I64(LANES))
-        total = simd.loop(
-            b, n_x, [simd.constant(b, 0.0)], lambda c, s: [s[0] + simd.load(b, _pointer_at(b, w_x, x_off, c), at)]
-        )
-        simd.store(b, total[0] * factor, hidden, b.add(to, at))
-        simd.store(b, simd.constant(b, 0.0), error, b.add(to, at))
+    def stretch(k: ir.Value, _: Any) -> list[Vec]:
+        start = b.mul(k, most)
+        left = b.sub(vectors, start)
+        fewer = b.select(b.icmp_signed("<", left, most), left, most)
+        offsets = lambda n: [b.mul(b.add(start, I64(i)), I64(LANES)) for i in range(n)]  # noqa: E731
+        _switch(b, fewer, lambda n: emit(offsets(n)))
         return []
 
-    simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
+    simd.loop(b, b.sdiv(b.add(vectors, I64(M_MAX - 1)), most), [], stretch)
 
 
-def _emit_scatter(b, w_x, x_off, n_x, x_lock, scale, size, error, source):  # type: ignore[no-untyped-def]
-    def context(c: ir.Value, _: Any) -> list[Vec]:
-        row = _pointer_at(b, w_x, x_off, c)
-        weight = scale if x_lock is None else b.fmul(scale, b.load(b.gep(x_lock, [c])))
-        factor = simd.splat(b, weight)
+def _around(b: ir.IRBuilder, first: ir.Value, gap: ir.Value, c: ir.Value) -> ir.Value:
+    """The place of context c among consecutive words, of which the one at `gap` is the centre and left out."""
+    return b.add(first, b.add(c, b.zext(b.icmp_signed(">=", c, gap), I64)))
 
-        def column(d: ir.Value, _: Any) -> list[Vec]:
-            at = b.mul(d, I64(LANES))
-            simd.store(b, simd.load(b, error, b.add(source, at)).fma(factor, simd.load(b, row, at)), row, at)
+
+def _emit_gather(b, w_x, rows, first, gap, n_x, scale, size, hidden, error, to):  # type: ignore[no-untyped-def]
+    def stretch(offsets: list[ir.Value]) -> None:
+        def add(c: ir.Value, sums: Any) -> list[Vec]:
+            row = _pointer_at(b, w_x, rows, _around(b, first, gap, c))
+            return [total + simd.load(b, row, at) for total, at in zip(sums, offsets)]
+
+        factor = simd.splat(b, scale)
+        sums = simd.loop(b, n_x, [simd.constant(b, 0.0)] * len(offsets), add)
+        for total, at in zip(sums, offsets):
+            simd.store(b, total * factor, hidden, b.add(to, at))
+            simd.store(b, simd.constant(b, 0.0), error, b.add(to, at))
+
+    _columns(b, size, stretch)
+
+
+def _emit_scatter(b, w_x, rows, first, gap, n_x, locks, scale, size, error, source):  # type: ignore[no-untyped-def]
+    def stretch(offsets: list[ir.Value]) -> None:
+        factor = simd.splat(b, scale)
+        steps = [simd.load(b, error, b.add(source, at)) * factor for at in offsets]
+
+        def add(c: ir.Value, _: Any) -> list[Vec]:
+            place = _around(b, first, gap, c)
+            row = _pointer_at(b, w_x, rows, place)
+            weight = None if locks is None else simd.splat(b, b.load(b.gep(locks, [place])))
+            for step, at in zip(steps, offsets):
+                x = simd.load(b, row, at)
+                simd.store(b, x + step if weight is None else step.fma(weight, x), row, at)
             return []
 
-        return simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
+        simd.loop(b, n_x, [], add)
 
-    simd.loop(b, n_x, [], context)
+    _columns(b, size, stretch)
 
 
 def _emit_prefetch(b, w, offset, size):  # type: ignore[no-untyped-def]
@@ -309,14 +335,14 @@ else:
         return void(w_x, w_to, x_off, i64, x_lock, w_y, y_off, i64, i64, i64, g), _lower(_emit_update)
 
     @intrinsic
-    def gather(typingctx, w_x, x_off, n_x, scale, size, hidden, error, to):  # type: ignore[no-untyped-def]
-        """hidden[to:] = scale sum_c x_c, error[to:] = 0."""
-        return void(w_x, x_off, i64, f32, i64, hidden, error, i64), _lower(_emit_gather)
+    def gather(typingctx, w_x, rows, first, gap, n_x, scale, size, hidden, error, to):  # type: ignore[no-untyped-def]
+        """hidden[to:] = scale sum_c x_c over the n_x rows from rows[first] on without rows[first + gap]; error[to:] = 0."""
+        return void(w_x, rows, i64, i64, i64, f32, i64, hidden, error, i64), _lower(_emit_gather)
 
     @intrinsic
-    def scatter(typingctx, w_x, x_off, n_x, x_lock, scale, size, error, source):  # type: ignore[no-untyped-def]
-        """x_c += scale lock_c error[source:]."""
-        return void(w_x, x_off, i64, x_lock, f32, i64, error, i64), _lower(_emit_scatter)
+    def scatter(typingctx, w_x, rows, first, gap, n_x, locks, scale, size, error, source):  # type: ignore[no-untyped-def]
+        """x_c += scale lock_c error[source:] for the same rows."""
+        return void(w_x, rows, i64, i64, i64, locks, f32, i64, error, i64), _lower(_emit_scatter)
 
     @intrinsic
     def prefetch(typingctx, w, offset, size):  # type: ignore[no-untyped-def]
