@@ -22,7 +22,7 @@ import numpy as np
 
 from . import M_MAX, POOL, RING, ops
 from .jit import helper, kernel
-from .tiles import gather, prefetch, scatter, score, update
+from .tiles import gather, prefetch, scatter, score, update, update_one
 
 AHEAD = 2  # groups between choosing output rows and using them: below RING
 HOT_NODES = 512  # inner nodes nearest the Huffman root stay in the cache: not worth a prefetch
@@ -319,16 +319,39 @@ def meet_hidden(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
 
 @helper
 def meet(i, group, w_x, w_to, count, x_lock, w_y, lr, options, scratch):
-    """`count` input rows meet the outputs of the group from i; their steps are added to w_to, or at once if that is None."""
+    """`count` input rows meet the outputs of the group from i.
+
+    Contexts (w_to is None) are moved block by block. Hidden vectors stay as they are and their steps gather in w_to, so all
+    blocks are scored first: the latency of one hides behind the next.
+    """
     slot, size = ring_slot(i, group), w_y.shape[1]
     total = scratch.total[slot]
-    per, at, column = scratch.per[total], slot * scratch.blocks * M_MAX, 0
+    per, at, column, g_at = scratch.per[total], slot * scratch.blocks * M_MAX, 0, 0
+    g_step = 0 if w_to is None else (count + 1) * M_MAX
     for first in range(0, total, per):
         rows = min(per, total - first)
         score(w_x, scratch.x_off, scratch.x_mask, count, w_y, scratch.y_off, at + column, rows, scratch.sign, scratch.counts,
-              column, lr, options.clamp, options.skip, size, scratch.g, scratch.loss)  # fmt: skip
-        update(w_x, w_to, scratch.x_off, count, x_lock, w_y, scratch.y_off, at + column, rows, size, scratch.g)
+              column, lr, options.clamp, options.skip, size, scratch.g, g_at, scratch.loss)  # fmt: skip
+        if w_to is None:
+            update(w_x, None, scratch.x_off, count, x_lock, w_y, scratch.y_off, at + column, rows, size, scratch.g, 0)
         column += M_MAX
+        g_at += g_step
+    if w_to is not None:
+        update_hidden(count, w_x, w_to, w_y, at, total, per, size, g_step, scratch)
+
+
+@helper
+def update_hidden(count, w_x, w_to, w_y, at, total, per, size, g_step, scratch):
+    """The second half of a step of `count` hidden vectors: all blocks are updated."""
+    g_at = 0
+    for first in range(0, total, per):
+        rows = min(per, total - first)
+        if count == 1:
+            update_one(w_x, w_to, scratch.x_off[0], w_y, scratch.y_off, at, rows, size, scratch.g, g_at)
+        else:
+            update(w_x, w_to, scratch.x_off, count, None, w_y, scratch.y_off, at, rows, size, scratch.g, g_at)
+        at += M_MAX
+        g_at += g_step
 
 
 @helper

@@ -40,7 +40,7 @@ def _rows(w: Any, offsets: Any, size: int) -> Any:
     return [w.reshape(-1)[o : o + size] for o in offsets]
 
 
-def _score_numpy(w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, loss):  # type: ignore[no-untyped-def]
+def _score_numpy(w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
     x = np.stack(_rows(w_x, x_off[:n_x], size))
     y = np.stack(_rows(w_y, y_off[y_at : y_at + n_y], size))
     s = sign[2 * y_at : 2 * y_at + n_y]
@@ -50,19 +50,23 @@ def _score_numpy(w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, c
     rest = np.where(u > 0, t, np.float32(1)) / (1 + t)  # sigma(-u)
     rest = np.where(np.abs(u) > clamp, np.where(u > 0, np.float32(0), np.float32(1)), rest)
     rest = np.where(np.abs(u) > skip, np.float32(0), rest)
-    g[: n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y] = lr * n * s * rest
+    g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y] = lr * n * s * rest
     loss[0] += np.sum(n * np.abs(s) * (np.maximum(-u, 0) + np.log1p(t)), dtype=np.float32)
 
 
-def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g):  # type: ignore[no-untyped-def]
+def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
     x, y = _rows(w_x, x_off[:n_x], size), _rows(w_y, y_off[y_at : y_at + n_y], size)
     to = x if w_to is None else _rows(w_to, x_off[:n_x], size)
-    gs = g[: n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
+    gs = g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
     x_step, y_step = gs @ np.stack(y), gs.T @ np.stack(x)
     for c in range(n_x):
         to[c] += x_step[c] if x_lock is None else x_step[c] * x_lock[c]
     for m in range(n_y):
         y[m] += y_step[m]
+
+
+def _update_one_numpy(w_x, w_to, x_at, w_y, y_off, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+    _update_numpy(w_x, w_to, np.array([x_at]), 1, None, w_y, y_off, y_at, n_y, size, g, g_at)
 
 
 def _gather_numpy(w_x, rows, first, gap, n_x, scale, size, hidden, error, at):  # type: ignore[no-untyped-def]
@@ -129,8 +133,8 @@ def _loss(u: Vec, t: Vec) -> Vec:
     return _polynomial(t, LOG1P).fma(t, (u.abs() - u) * 0.5)
 
 
-def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, loss):  # type: ignore[no-untyped-def]
-    last = b.sub(n_x, I64(1))
+def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
+    g, last = b.gep(g, [g_at]), b.sub(n_x, I64(1))
     tiles = b.sdiv(b.add(n_x, I64(1)), I64(2))
 
     def contexts(t: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
@@ -138,19 +142,19 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts,
         whole = b.icmp_signed("<", first, last)  # an odd context out is scored twice, the second time for nothing
         return first, b.select(whole, b.add(first, I64(1)), first), whole
 
-    def multiply(rows: int, t: ir.Value) -> None:
-        """g = <x_c, y_m> for two contexts and all outputs."""
+    def multiply(rows: int, t: ir.Value, width: int) -> None:
+        """g = <x_c, y_m> for one or two contexts and all outputs."""
         first, second, _ = contexts(t)
-        x = [_pointer_at(b, w_x, x_off, c) for c in (first, second)]
+        x = [_pointer_at(b, w_x, x_off, c) for c in (first, second)[:width]]
         y = [_pointer_at(b, w_y, y_off, b.add(y_at, I64(m))) for m in range(rows)]
 
         def products(d: ir.Value, sums: Any) -> list[Vec]:
             at = b.mul(d, I64(LANES))
             xs = [simd.load(b, p, at) for p in x]
             ys = [simd.load(b, p, at) for p in y]
-            return [xs[i // rows].fma(ys[i % rows], sums[i]) for i in range(2 * rows)]
+            return [xs[i // rows].fma(ys[i % rows], sums[i]) for i in range(width * rows)]
 
-        sums = simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (2 * rows), products)
+        sums = simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (width * rows), products)
         slots: list[Vec | None] = [None] * SLOTS
         for i, total in enumerate(sums):
             slots[(i // rows) * M_MAX + i % rows] = total
@@ -185,7 +189,11 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts,
 
     def block(rows: int) -> None:
         # two loops: the long chain from a dot product to its gradient overlaps with those of other tiles
-        simd.loop(b, tiles, [], lambda t, _: multiply(rows, t) or [])
+        with b.if_else(b.icmp_signed("==", n_x, I64(1))) as (alone, several):
+            with alone:
+                multiply(rows, I64(0), 1)
+            with several:
+                simd.loop(b, tiles, [], lambda t, _: multiply(rows, t, 2) or [])
         [total] = simd.loop(b, tiles, [simd.load(b, loss, I64(0))], lambda t, state: [judge(rows, t, state[0])])
         simd.store(b, total, loss, I64(0))
 
@@ -193,8 +201,8 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts,
     _switch(b, n_y, block)
 
 
-def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g):  # type: ignore[no-untyped-def]
-    vectors = b.sdiv(size, I64(LANES))
+def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+    g, vectors = b.gep(g, [g_at]), b.sdiv(size, I64(LANES))
 
     def block(rows: int) -> None:
         y = [_pointer_at(b, w_y, y_off, b.add(y_at, I64(m))) for m in range(rows)]
@@ -224,6 +232,28 @@ def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, 
             return []
 
         simd.loop(b, vectors, [], column)
+
+    _switch(b, n_y, block)
+
+
+def _emit_update_one(b, w_x, w_to, x_at, w_y, y_off, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+    x_row, to = b.gep(w_x, [x_at]), b.gep(w_to, [x_at])
+
+    def block(rows: int) -> None:
+        y = [_pointer_at(b, w_y, y_off, b.add(y_at, I64(m))) for m in range(rows)]
+        gs = [simd.splat(b, b.load(b.gep(g, [b.add(g_at, I64(m))]))) for m in range(rows)]
+
+        def column(d: ir.Value, _: Any) -> list[Vec]:
+            at = b.mul(d, I64(LANES))
+            x, moved = simd.load(b, x_row, at), simd.load(b, to, at)
+            for m in range(rows):
+                moved = gs[m].fma(simd.load(b, y[m], at), moved)
+            simd.store(b, moved, to, at)
+            for m in range(rows):  # read again: a word drawn twice as noise is the same row twice
+                simd.store(b, gs[m].fma(x, simd.load(b, y[m], at)), y[m], at)
+            return []
+
+        simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
 
     _switch(b, n_y, block)
 
@@ -318,21 +348,26 @@ def _lower(emit: Callable[..., None], tables: tuple[int, ...] = ()) -> Callable[
 
 
 if numba.config.DISABLE_JIT:
-    score, update = _score_numpy, _update_numpy
+    score, update, update_one = _score_numpy, _update_numpy, _update_one_numpy
     gather, scatter, prefetch = _gather_numpy, _scatter_numpy, _prefetch_numpy
 else:
     f32, i64, void = types.float32, types.int64, types.void
 
     @intrinsic
-    def score(typingctx, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, loss):  # type: ignore[no-untyped-def]
+    def score(typingctx, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
         """g_cm and the loss of one block; `g` holds M_MAX numbers a context, `sign` those of a block twice over."""
-        kinds = (w_x, x_off, x_mask, i64, w_y, y_off, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, loss)
+        kinds = (w_x, x_off, x_mask, i64, w_y, y_off, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, i64, loss)
         return void(*kinds), _lower(_emit_score, tables=(9,))
 
     @intrinsic
-    def update(typingctx, w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g):  # type: ignore[no-untyped-def]
+    def update(typingctx, w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
         """x_c += lock_c sum_m g_cm y_m (in w_to, if given), y_m += sum_c g_cm x_c."""
-        return void(w_x, w_to, x_off, i64, x_lock, w_y, y_off, i64, i64, i64, g), _lower(_emit_update)
+        return void(w_x, w_to, x_off, i64, x_lock, w_y, y_off, i64, i64, i64, g, i64), _lower(_emit_update)
+
+    @intrinsic
+    def update_one(typingctx, w_x, w_to, x_at, w_y, y_off, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+        """`update` for a single input row at x_at and a w_to of its own."""
+        return void(w_x, w_to, i64, w_y, y_off, i64, i64, i64, g, i64), _lower(_emit_update_one)
 
     @intrinsic
     def gather(typingctx, w_x, rows, first, gap, n_x, scale, size, hidden, error, to):  # type: ignore[no-untyped-def]
