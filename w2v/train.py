@@ -107,7 +107,6 @@ class _Run:
     stats: EpochStats
     halt: bool = False
     error: BaseException | None = None
-    done_tokens: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -122,27 +121,35 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[int, Result], None] | None = None,
     stop: threading.Event | None = None,
+    pause: Callable[[Progress], bool] | None = None,
+    on_pause: Callable[[Result], None] | None = None,
 ) -> Result:
     """Train for config.epochs over the corpus, from `start` on; counts (V,) int64 are the vocabulary's, in id order.
 
     weights: matrices to go on with (changed in place); new ones by default.
     lock: (V,) float32, how far each input row may move: 0 frozen, 1 free.
     stop: set it to end after the chunks now in work; the result then says where to go on.
+    pause: asked ten times a second; when it says yes, the chunks in work are finished, `on_pause` is called with the result
+    so far while nothing moves (to write a checkpoint), and training goes on.
     Raises ConfigError where the parts do not fit together, TrainingError when the numbers stop being finite.
     """
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
     session = _Session(corpus, config, weights, lock, _make_tables(counts, config), on_progress)
+    stop = threading.Event() if stop is None else stop
     result = Result(weights, [], start, False, 0.0)
-    for epoch in range(start.epoch, config.epochs):
-        result.position, stats = session.run_epoch(epoch, start.chunk if epoch == start.epoch else 0, stop)
-        result.epochs.append(stats)
+    while result.position.epoch < config.epochs and not stop.is_set():
+        epoch = result.position.epoch
+        if result.position.chunk == 0 or not result.epochs:
+            result.epochs.append(EpochStats())
+        result.position = session.run(result.position, result.epochs[-1], stop, pause)
         result.seconds, result.words = session.seconds(), session.words_done(result.position) - session.words_done(start)
-        if result.position.epoch == epoch:
-            return result
-        if on_epoch is not None:
-            on_epoch(epoch, result)
-    result.finished = True
+        if result.position.epoch > epoch:
+            if on_epoch is not None:
+                on_epoch(epoch, result)
+        elif on_pause is not None and not stop.is_set():
+            on_pause(result)
+    result.finished = result.position.epoch >= config.epochs
     return result
 
 
@@ -228,53 +235,53 @@ class _Session:
         done = (epoch + int(self.corpus.starts[chunk]) / max(self.total_tokens, 1)) / config.epochs
         return config.start_alpha - (config.start_alpha - config.min_alpha) * done
 
-    def run_epoch(self, epoch: int, chunk: int, stop: threading.Event | None) -> tuple[Position, EpochStats]:
-        """Train from `chunk` to the end of the epoch or to `stop`; all chunks before the returned position are done."""
-        run = _Run(Position(epoch, chunk), EpochStats())
+    def run(self, start: Position, stats: EpochStats, stop: threading.Event, pause: Any) -> Position:
+        """Train to the end of the epoch, or until stop or pause; all chunks before the returned position are done."""
+        run = _Run(start, stats)
         began = time.perf_counter()
         threads = [threading.Thread(target=self._work, args=(run, s), daemon=True) for s in self.workers]
         for thread in threads:
             thread.start()
         try:
             for thread in threads:
-                self._wait(thread, run, stop)
+                self._wait(thread, run, stop, pause)
         finally:
             run.halt = True  # on Ctrl-C too: chunks in work are finished, no more are begun
             for thread in threads:
                 thread.join()
         if run.error is not None:
             raise run.error
-        run.stats.seconds = time.perf_counter() - began
+        run.stats.seconds += time.perf_counter() - began
         if run.position.chunk >= self.chunks:
-            run.position = Position(epoch + 1, 0)
-        self._report(run, finished=run.position.epoch >= self.config.epochs)
-        return run.position, run.stats
+            run.position = Position(start.epoch + 1, 0)
+        self._report(run)
+        return run.position
 
-    def _wait(self, thread: threading.Thread, run: _Run, stop: threading.Event | None) -> None:
+    def _wait(self, thread: threading.Thread, run: _Run, stop: threading.Event, pause: Any) -> None:
         while thread.is_alive():
             thread.join(POLL_SECONDS)
-            if stop is not None and stop.is_set():
+            progress = self._report(run)
+            if stop.is_set() or (pause is not None and pause(progress)):
                 run.halt = True
-            self._report(run)
 
-    def _report(self, run: _Run, finished: bool = False) -> None:
-        if self.on_progress is None:
-            return
+    def _report(self, run: _Run) -> Progress:
         epoch, chunk = run.position
+        finished = epoch >= self.config.epochs
         words = self.words_done(run.position)
         alpha = self.alpha(epoch, min(chunk, self.chunks)) if not finished else self.config.min_alpha
-        self.on_progress(
-            Progress(
-                epoch=min(epoch, self.config.epochs - 1),
-                epochs=self.config.epochs,
-                words=words,
-                total_words=self.config.epochs * self.corpus.raw_words,
-                alpha=alpha,
-                loss=run.stats.mean_loss,
-                seconds=self.seconds(),
-                finished=finished,
-            )
+        progress = Progress(
+            epoch=min(epoch, self.config.epochs - 1),
+            epochs=self.config.epochs,
+            words=words,
+            total_words=self.config.epochs * self.corpus.raw_words,
+            alpha=alpha,
+            loss=run.stats.mean_loss,
+            seconds=self.seconds(),
+            finished=finished,
         )
+        if self.on_progress is not None:
+            self.on_progress(progress)
+        return progress
 
     def _work(self, run: _Run, scratch: list[Scratch]) -> None:
         """A worker: take the next chunk until there is none."""
