@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,40 @@ def test_connector_words_are_gensims():
     assert ENGLISH_CONNECTOR_WORDS == theirs.ENGLISH_CONNECTOR_WORDS
 
 
+# --- gensim's files
+
+
+@pytest.mark.parametrize("options", [{}, {"scoring": "npmi", "threshold": 0.1}, {"connector_words": {"of", "the"}}])
+def test_gensims_files_are_read(tmp_path, options):
+    theirs = pytest.importorskip("gensim.models.phrases")
+    gensims = theirs.Phrases(TEXT, **{"min_count": 1, "threshold": 1, **options})
+    gensims.save(str(tmp_path / "phrases.pkl"))
+    gensims.freeze().save(str(tmp_path / "phraser.pkl"))
+    phrases, phraser = (Phrases.load(tmp_path / name) for name in ("phrases.pkl", "phraser.pkl"))
+    assert isinstance(phraser, FrozenPhrases)
+    assert (phrases.vocab, phrases.corpus_word_count) == (gensims.vocab, gensims.corpus_word_count)
+    assert phraser.phrasegrams == gensims.freeze().phrasegrams
+    assert list(phrases[TEXT]) == list(phraser[TEXT]) == list(gensims[TEXT])
+
+
+def test_gensims_file_with_a_scorer_of_ones_own(tmp_path):
+    theirs = pytest.importorskip("gensim.models.phrases")
+    theirs.Phrases(TEXT, min_count=1, scoring=always_one).save(str(tmp_path / "phrases.pkl"))
+    assert Phrases.load(tmp_path / "phrases.pkl").scoring is always_one
+
+
+class _Bomb:
+    def __reduce__(self):
+        return not_a_scorer, ("boom",)
+
+
+@pytest.mark.parametrize("content", [_Bomb(), [1, 2], {"vocab": _Bomb()}, Phrases])
+def test_other_pickles_are_refused_and_never_run(tmp_path, content):
+    (tmp_path / "pickle").write_bytes(pickle.dumps(content, 4))
+    with pytest.raises(FormatError):
+        Phrases.load(tmp_path / "pickle")
+
+
 # --- files
 
 
@@ -332,7 +367,7 @@ def test_gensims_own_suite():
         "pytest",
         "-q",
         "-p",
-        "tests.gensim_suite.phrases_plugin",
+        "tests.gensim_suite.plugin",
         "-p",
         "no:cacheprovider",
     ]

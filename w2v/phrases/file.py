@@ -55,6 +55,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     return header, entries
 
 
+def is_pickle(path: str | os.PathLike[str]) -> bool:
+    """Whether the file begins as a pickle does: gensim's, never ours."""
+    with open(path, "rb") as file:
+        return file.read(1) == b"\x80"
+
+
 def _objects(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(file, 1):
         try:

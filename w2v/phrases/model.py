@@ -110,12 +110,12 @@ class PhrasesTransformation:
 
     @staticmethod
     def load(fname: str | os.PathLike[str], *, scoring: Scorer | str | None = None) -> Phrases | FrozenPhrases:
-        """Read a model that `save` wrote: a Phrases or a FrozenPhrases, as stored.
+        """Read a model that `save` wrote, or gensim's Phrases and Phraser files; a Phrases or FrozenPhrases, as stored.
 
         `scoring` replaces the stored scorer. It must be given (else ConfigError) when the file names a function that
         no module loaded so far defines: nothing is imported or run because a file says so.
         """
-        header, entries = file.read(fname)
+        header, entries = file.read(fname) if not file.is_pickle(fname) else _read_gensim(fname)
         return _build(header, entries, scorer_named(header.get("scoring")) if scoring is None else scorer_of(scoring))
 
 
@@ -308,6 +308,12 @@ class FrozenPhrases(PhrasesTransformation):
 
 
 Phraser = FrozenPhrases  # gensim's older name
+
+
+def _read_gensim(fname: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    from . import gensim_file  # which needs numpy, through formats
+
+    return gensim_file.read(fname)
 
 
 def _build(header: dict[str, Any], entries: dict[str, Any], scoring: Scorer) -> Phrases | FrozenPhrases:
