@@ -25,12 +25,43 @@ class CorpusError(W2VError, RuntimeError):
     """The training text is missing, unreadable, or leaves nothing to train on."""
 
 
+class CorpusTypeError(CorpusError, TypeError):
+    """What was given as a corpus, a sentence or a word is none."""
+
+
 class FormatError(W2VError, ValueError):
     """A file does not hold what its header or its format promises."""
 
 
 class TruncatedError(FormatError, EOFError):
     """A file ends before the data that its header announces."""
+
+
+class NotAModelError(FormatError, AttributeError):
+    """A file holds vectors only, where a model was asked for. (gensim raises an AttributeError.)"""
+
+
+class FileError(W2VError, OSError):
+    """A file cannot be opened, read or written."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file."""
+
+
+class EncodingError(FormatError, UnicodeDecodeError):
+    """Bytes are not text in the encoding they were said to be in."""
+
+    def __init__(self, message: str, cause: UnicodeDecodeError, hint: str | None = None) -> None:
+        UnicodeDecodeError.__init__(self, *cause.args)
+        self._message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._message, UnicodeDecodeError(*self.args), self.hint)
+
+    def __str__(self) -> str:
+        return self._message
 
 
 class VectorsError(W2VError, ValueError):
