@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import row, say
-from .options import model_argument
+from .options import model_argument, read_option
 
 if TYPE_CHECKING:
     from ..vectors import KeyedVectors
@@ -17,6 +17,7 @@ TEST_SET = click.Path(exists=True, dir_okay=False)
 
 @click.command("eval")
 @model_argument
+@read_option
 @click.option("--analogies", type=TEST_SET, multiple=True, metavar="FILE",
               help="Questions 'a b c d' in sections ': name', as questions-words.txt.")  # fmt: skip
 @click.option("--pairs", type=TEST_SET, multiple=True, metavar="FILE",
@@ -30,6 +31,7 @@ TEST_SET = click.Path(exists=True, dir_okay=False)
 @click.option("--unknown-is-wrong", is_flag=True, help="Count questions with unknown words as failed.")
 def evaluate(
     model: str,
+    file_format: str | None,
     analogies: tuple[str, ...],
     pairs: tuple[str, ...],
     categories: tuple[str, ...],
@@ -49,7 +51,7 @@ def evaluate(
 
     if not (analogies or pairs or categories):
         raise click.UsageError("give at least one of --analogies FILE, --pairs FILE, --categories FILE")
-    kv = load(model)
+    kv = load(model, file_format)
     rules = {"restrict_vocab": restrict_vocab, "case_insensitive": not case_sensitive}
     for path in analogies:
         _analogies(kv, path, method, rules | {"dummy4unknown": unknown_is_wrong})

@@ -11,13 +11,17 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 model_argument = click.argument("model", type=click.Path())
 
+read_option = click.option(
+    "--format", "file_format", metavar="NAME", help="Format of MODEL, where its content does not tell."
+)
+
 restrict_option = click.option(
     "--restrict-vocab", type=click.IntRange(1), metavar="N", help="Search only the N most frequent words."
 )
 
 format_option = click.option(
     "--format", "file_format", metavar="NAME",
-    help="Output format, whatever the suffix: native, word2vec-bin, word2vec-text, glove.",
+    help="Output format, whatever the suffix: native, word2vec-bin, word2vec-text, glove, gensim.",
 )  # fmt: skip
 
 

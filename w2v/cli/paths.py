@@ -30,3 +30,15 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
     except OSError as error:
         hint = "is the directory yours, and not read-only?"
         raise W2VError(f"cannot write {path}: {error.strerror}", hint) from error
+
+
+def check_format(path: str, file_format: str | None) -> None:
+    """Raise W2VError unless vectors can be written at `path` in this format (None: that of the suffix)."""
+    from ..formats import FORMATS, format_for
+    from ..formats.files import COMPRESSED
+
+    name = format_for(path, file_format)
+    if FORMATS[name].save is None:
+        raise W2VError(f"vectors cannot be written as {name}", "give --format native, word2vec-bin or word2vec-text")
+    if name == "native" and path.lower().endswith(COMPRESSED):
+        raise W2VError(f"cannot write {path}: the native format is not compressed", "leave the suffix out")

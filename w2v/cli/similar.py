@@ -8,17 +8,18 @@ from itertools import islice
 import click
 
 from .console import complain, input_lines, row
-from .options import model_argument, restrict_option, topn_option
+from .options import model_argument, read_option, restrict_option, topn_option
 
 BATCH = 1024  # questions answered by one matrix product
 
 
 @click.command()
 @model_argument
+@read_option
 @click.argument("words", nargs=-1)
 @topn_option(10)
 @restrict_option
-def similar(model: str, words: tuple[str, ...], topn: int, restrict_vocab: int | None) -> None:
+def similar(model: str, file_format: str | None, words: tuple[str, ...], topn: int, restrict_vocab: int | None) -> None:
     """Print the nearest neighbours of each word by cosine.
 
     Columns: word, neighbour, cosine. Without WORDS they are read from standard input, one a line.
@@ -27,7 +28,7 @@ def similar(model: str, words: tuple[str, ...], topn: int, restrict_vocab: int |
     from ..errors import WordError
     from ..formats import load
 
-    kv = load(model)
+    kv = load(model, file_format)
     questions = words if words else (word for (word,) in input_lines(1, "words"))
     unknown = 0
     for batch in _batches(questions):

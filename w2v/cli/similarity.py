@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from .console import groups_of, input_lines, row
-from .options import model_argument
+from .options import model_argument, read_option
 
 
 @click.command()
 @model_argument
+@read_option
 @click.argument("words", nargs=-1)
-def similarity(model: str, words: tuple[str, ...]) -> None:
+def similarity(model: str, file_format: str | None, words: tuple[str, ...]) -> None:
     """Print the cosine of two words, or of several pairs of words.
 
     Columns: word, word, cosine. Without WORDS the pairs are read from standard input, one a line.
@@ -19,6 +20,6 @@ def similarity(model: str, words: tuple[str, ...]) -> None:
     from ..formats import load
 
     pairs = groups_of(words, 2, "words come in pairs") if words else input_lines(2, "pairs of words")
-    kv = load(model)
+    kv = load(model, file_format)
     for first, second in pairs:
         row(first, second, float(kv.similarity(first, second)))

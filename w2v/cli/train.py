@@ -9,7 +9,7 @@ import click
 from ..errors import W2VError
 from .console import say
 from .options import format_option
-from .paths import check_output
+from .paths import check_format, check_output
 from .progress import Bar, Stoppable
 from .train_options import MODEL, RUN, SENTENCES, VOCABULARY, add, config_of
 
@@ -46,10 +46,11 @@ def train(
     """Train word vectors on INPUT: files, directories, globs or - (standard input), plain or compressed.
 
     A line is a sentence, words stand between white space. The output format follows the suffix of OUTPUT: .bin word2vec
-    binary, .txt and .vec word2vec text, .glove GloVe; any other suffix: native, which keeps all that training needs to go on.
+    binary, .txt and .vec word2vec text, .glove GloVe; any other: native, which keeps all that training needs to go on.
     """
     sources = [*inputs, *(name for name in (read_vocab, init) if name is not None)]
     check_output(output, sources)
+    check_format(output, file_format)
     if save_vocab is not None:
         check_output(save_vocab, sources)
     start = _load_init(init, options)
@@ -95,10 +96,11 @@ def _encode(
         whole = Vocab.load(read_vocab)
         vocab = Vocab.from_counts((whole.words, whole.counts), config.min_count, config.max_final_vocab)
     with Bar("reading", "B", quiet) as bar:
-        return encode(
+        vocab, corpus = encode(
             list(inputs), min_count=config.min_count, max_final_vocab=config.max_final_vocab, vocab=vocab,
             progress=bar.read, **options,
         )  # fmt: skip
+    return vocab, corpus
 
 
 def _report(corpus: EncodedCorpus, save_vocab: str | None, vocab: Vocab, quiet: bool) -> None:
