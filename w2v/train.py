@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import sampling
-from .config import Saturation, TrainConfig
+from .config import CbowGradient, Saturation, TrainConfig
 from .errors import ConfigError, TrainingError
 from .huffman import build_tree
 from .kernels import LIMIT, M_MAX, Options, Scratch, Tree, make_scratch, ops
@@ -95,7 +95,6 @@ class _Tables:
     keep: Any
     alias: Any
     tree: Tree | None
-    options: Options
     outputs: int  # most output rows of a centre's group
 
 
@@ -135,6 +134,7 @@ def train(
     """
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
+    _check_start(start, len(corpus.starts) - 1, config.epochs)
     session = _Session(corpus, config, weights, lock, _make_tables(counts, config), on_progress)
     stop = threading.Event() if stop is None else stop
     result = Result(weights, [], start, False, 0.0)
@@ -167,29 +167,36 @@ def _check(corpus: Corpus, counts: Any, config: TrainConfig, weights: Weights, l
         raise ConfigError("the corpus has no word of the vocabulary, so there is nothing to train on")
 
 
+def _check_start(start: Position, chunks: int, epochs: int) -> None:
+    """Only places that `train` itself hands out: another would skip a part of the corpus without a word."""
+    inside = 0 <= start.epoch < epochs and 0 <= start.chunk < chunks
+    if not inside and start != Position(epochs, 0):
+        raise ConfigError(f"no training of {epochs} epochs of {chunks:,} chunks goes on at {tuple(start)}")
+
+
 def _make_tables(counts: Any, config: TrainConfig) -> _Tables:
-    limit = np.float32(LIMIT)
-    never = np.float32(math.inf)
-    mode = config.saturation
-    group = config.noise_group if config.negative else 1
-    divide = config.cbow_mean and config.cbow_gradient.value == "divided"
-    options = Options(
-        window=config.window,
-        shrink=int(config.shrink_windows),
-        negative=config.negative,
-        group=group,
-        clamp=limit if mode is Saturation.CLAMP else never,
-        skip=limit if mode is Saturation.SKIP else never,
-        mean=int(config.cbow_mean),
-        divide=int(divide),
-    )
-    tree = build_tree(counts) if config.hs else None
     return _Tables(
         keep=sampling.keep_thresholds(counts, config.sample),
         alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
-        tree=tree,
-        options=options,
-        outputs=group + config.negative,
+        tree=build_tree(counts) if config.hs else None,
+        outputs=config.noise_group + config.negative,
+    )
+
+
+def make_options(config: TrainConfig, *, noise: bool) -> Options:
+    """What the kernels need to know for one output layer: noise words, or else Huffman paths."""
+    limit, never = np.float32(LIMIT), np.float32(math.inf)
+    clamps = config.saturation is Saturation.CLAMP and noise
+    skips = config.saturation is not Saturation.NONE and not clamps
+    return Options(
+        window=config.window,
+        shrink=int(config.shrink_windows),
+        negative=config.negative,
+        group=config.noise_group if noise else 1,
+        clamp=limit if clamps else never,
+        skip=limit if skips else never,
+        mean=int(config.cbow_mean),
+        divide=int(config.cbow_mean and config.cbow_gradient is CbowGradient.DIVIDED),
     )
 
 
@@ -338,10 +345,10 @@ def _passes(config: TrainConfig, weights: Weights, tables: _Tables) -> list[_Pas
     passes = []
     if config.negative:
         kernel = cpu.skipgram_ns if config.sg else cpu.cbow_ns
-        passes.append(_Pass(kernel, tables.alias, weights.w_out, tables.options, True))
+        passes.append(_Pass(kernel, tables.alias, weights.w_out, make_options(config, noise=True), True))
     if config.hs:
         kernel = cpu.skipgram_hs if config.sg else cpu.cbow_hs
-        passes.append(_Pass(kernel, tables.tree, weights.w_node, tables.options, False))
+        passes.append(_Pass(kernel, tables.tree, weights.w_node, make_options(config, noise=False), False))
     return passes
 
 
