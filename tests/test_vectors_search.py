@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2v.vectors import search
-from w2v.vectors.search import Directions, best_of, best_of_each, row_norms, without_direction
+from w2v.vectors.search import Directions, best_of, best_of_each, row_norms
 
 
 def directions(vectors):
-    norms = row_norms(vectors)
-    return Directions(vectors, norms, without_direction(norms))
+    return Directions.of(vectors, row_norms(vectors))
 
 
 def naive_cosines(vectors, query):
@@ -78,7 +77,7 @@ def test_norms_of_tiny_and_huge_rows_neither_vanish_nor_overflow():
     norms = row_norms(vectors)
     assert norms.dtype == np.float32
     np.testing.assert_allclose(norms[:3], [2**0.5 * 1e-25, 1e25, 5], rtol=1e-6)
-    assert without_direction(norms).tolist() == [3, 4, 5]
+    assert Directions.of(vectors, norms).blank.tolist() == [3, 4, 5]
 
 
 def test_rows_without_direction_have_no_cosine_and_no_rank():

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 Question = tuple[str, str, str, str]
 
-# Questions ranked at a time and rows per tile. 64 x 2,048 float32 is 512 kB, which stays in a core's cache: 0.4 ns a score
-# there against 0.9 with 256 questions.
+# Questions ranked at a time and rows per tile. 64 x 2,048 float32 is 512 kB, which stays in a core's cache: 0.4 ns a
+# score there against 0.9 with 256 questions.
 _QUESTIONS = 64
 _ROWS = 2_048
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError
+from ..errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from ..vectors import KeyedVectors
@@ -37,6 +37,8 @@ class KnownWords:
     """
 
     def __init__(self, kv: KeyedVectors, restrict: int | None, fold: bool) -> None:
+        if restrict is not None and restrict < 0:
+            raise ConfigError(f"restrict_vocab must be a number of words, not {restrict}")
         self.rows = kv.directions(0, min(restrict or len(kv), len(kv)))
         blank = set(self.rows.blank.tolist())
         self._fold = fold

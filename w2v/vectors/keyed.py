@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import VectorsError
+from ..errors import ConfigError, VectorsError
 from .queries import QueriedVectors
 from .store import Key
 from .wmd import word_movers_distance
@@ -45,13 +45,17 @@ class KeyedVectors(QueriedVectors):
     # ---- files
 
     @classmethod
-    def load(cls, fname: Path, mmap: str | None = None) -> Any:
-        """Read a file of any known format, recognised by its content. mmap='r' maps the matrix read-only where it can
-        be.
+    def load(cls, fname: Path, mmap: str | None = None) -> KeyedVectors:
+        """Read a file of any known format, recognised by its content; see formats.load().
+
+        Where the format allows, the matrix stays in the file, read-only, until something changes it through a method;
+        mmap is None or 'r', which mean the same. To change rows by hand: kv.vectors = kv.vectors.copy().
         """
         from .. import formats
 
-        return formats.load(fname) if mmap is None else formats.load(fname, mmap=bool(mmap))
+        if mmap not in (None, "r"):
+            raise ConfigError(f"mmap={mmap!r}: a file is mapped for reading only", "leave mmap out, or copy kv.vectors")
+        return formats.load(fname)
 
     def save(
         self,

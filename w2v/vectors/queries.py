@@ -167,12 +167,9 @@ class QueriedVectors(GrowingStore):
 
     def distances(self, word_or_vector: Query, other_words: Iterable[Key] = ()) -> Floats:
         """Cosine distance from a key or vector (D,) to each of `other_words`, or to all V keys when there are none."""
-        unit = self._units_of([word_or_vector])[0][0]
+        unit = self._unit(word_or_vector)
         others = list(other_words) if other_words is not None else []
-        if not others:
-            return 1 - self.directions().cosines(unit)
-        cosines: Floats = self.directions().units(self._indices(others)) @ unit
-        return 1 - cosines
+        return 1 - (self.cosine_similarities(unit, self[others]) if others else self.directions().cosines(unit))
 
     @staticmethod
     def cosine_similarities(vector_1: Floats, vectors_all: Floats) -> Floats:
@@ -204,8 +201,8 @@ class QueriedVectors(GrowingStore):
         here, there = self.get_index(key1), self.get_index(key2)
         if here == there:
             return []
-        self._units_of([key2])  # a key without direction is neither near nor far
-        cosines = self.directions().cosines(self._units_of([key1])[0][0])
+        self._unit(key2)  # a key without direction is neither near nor far
+        cosines = self.directions().cosines(self._unit(key1))
         return [self._key(int(i)) for i in np.flatnonzero(cosines > cosines[there]) if i != here]
 
     def rank(self, key1: Key, key2: Key) -> int:
@@ -219,16 +216,15 @@ class QueriedVectors(GrowingStore):
         without direction are left out with a warning.
         """
         words = list(words)
-        blank = set(self.directions().blank.tolist())
-        used = [word for word in words if word in self and self.get_index(word) not in blank]
+        vectors = {word: self.get_vector(word, norm=use_norm) for word in words if word in self}
+        used = [word for word in words if word in vectors and vectors[word].any() and np.isfinite(vectors[word]).all()]
         if len(used) != len(words):
-            logger.warning(
-                "left out, unknown or without direction: %s", sorted({str(w) for w in words} - {*map(str, used)})
-            )
+            logger.warning("left out, unknown or without direction: %s", [word for word in words if word not in used])
         if not used:
             raise VectorsError("cannot select a word from an empty list")
-        vectors = np.stack([self.get_vector(word, norm=use_norm) for word in used]).astype(np.float32)
-        similarities = vectors @ self.get_mean_vector(vectors, post_normalize=True)
+        matrix = np.stack([vectors[word] for word in used]).astype(np.float32)
+        centre = matrix.mean(axis=0)
+        similarities = matrix @ (centre / (np.linalg.norm(centre) or 1))
         return sorted(
             zip(similarities.tolist(), used, strict=True), key=lambda pair: (pair[0], str(pair[1])), reverse=True
         )
@@ -276,21 +272,19 @@ class QueriedVectors(GrowingStore):
         weights = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
         if weights.shape != (len(keys),):
             raise VectorsError("keys and weights must have the same number of elements")
-        index = np.array([self.get_index(key, -1) if isinstance(key, KEY_TYPES) else -1 for key in keys], np.int64)
-        known = np.flatnonzero(index >= 0)
         rows, used = np.zeros((len(keys), self.vector_size)), np.ones(len(keys), bool)
-        rows[known] = self.directions().units(index[known]) if pre_normalize else self._vectors[index[known]]
-        used[known] = not pre_normalize or np.isfinite(rows[known]).all(axis=1)
-        for i in np.flatnonzero(index < 0).tolist():
-            key = keys[i]
+        for i, key in enumerate(keys):
             if not isinstance(key, KEY_TYPES):
                 rows[i] = self._as_vector(key)
-            elif key in self or not ignore_missing:  # a subclass may make up a vector; here an unknown key raises
+            elif key in self or not ignore_missing:  # an unknown key raises
                 rows[i] = self.get_vector(key, norm=pre_normalize)
             else:
                 used[i] = False
+        if pre_normalize:
+            used &= np.isfinite(rows).all(axis=1)
         if not (ignore_missing or used.all()):
-            raise VectorsError(_no_direction(f"'{keys[int(np.argmin(used))]}'"))
+            lost = keys[int(np.argmin(used))]
+            raise VectorsError(_no_direction(f"'{lost}'" if isinstance(lost, KEY_TYPES) else "a vector of the query"))
         total = np.abs(weights[used]).sum()
         mean: Floats = weights[used] @ rows[used] / (total if total > 0 else 1)
         if post_normalize:
@@ -316,19 +310,22 @@ class QueriedVectors(GrowingStore):
     def _units_of(self, queries: Sequence[Query] | Floats) -> tuple[Floats, NDArray[np.int64]]:
         """Each query at unit length (n, D), and the row it came from, -1 for a vector."""
         queries = queries if isinstance(queries, np.ndarray) and queries.ndim == 2 else _as_list(queries)
-        rows = np.zeros((len(queries), self.vector_size), self.directions().dtype)
-        asked = np.array([self.get_index(q) if isinstance(q, KEY_TYPES) else -1 for q in queries], np.int64)
-        for i in np.flatnonzero(asked < 0).tolist():
-            rows[i] = self._as_vector(queries[i])
-        with np.errstate(all="ignore"):
-            rows /= row_norms(rows)[:, None]
-        known = np.flatnonzero(asked >= 0)
-        rows[known] = self.directions().units(asked[known])
-        lost = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if len(lost):
-            name = f"'{self._key(asked[lost[0]])}'" if asked[lost[0]] >= 0 else f"query {lost[0]}"
+        units = np.empty((len(queries), self.vector_size), self.directions().dtype)
+        for i, query in enumerate(queries):
+            units[i] = self._unit(query, f"query {i}")
+        asked = [self.get_index(query, -1) if isinstance(query, KEY_TYPES) else -1 for query in queries]
+        return units, np.array(asked, np.int64)
+
+    def _unit(self, query: Query, name: str = "the query") -> Floats:
+        """A key or vector at unit length, (D,)."""
+        if isinstance(query, KEY_TYPES):
+            unit, name = self.get_vector(query, norm=True), f"'{query}'"
+        else:
+            vector = self._as_vector(query)
+            unit = vector / (row_norms(vector[None, :])[0] or np.nan)
+        if not np.isfinite(unit).all():
             raise VectorsError(_no_direction(name))
-        return rows, asked
+        return unit
 
     def _as_vector(self, query: Any) -> Floats:
         vector = np.asarray(query)

@@ -41,18 +41,25 @@ def row_norms(vectors: Floats) -> Floats:
     return norms
 
 
-def without_direction(norms: Floats) -> Ids:
-    """The rows whose norm is zero, NaN or infinite."""
-    return np.flatnonzero(~((norms > 0) & np.isfinite(norms)))
-
-
 @dataclass(frozen=True)
 class Directions:
-    """Rows to search: `vectors` (V, D), their `norms` (V,), and `blank`, the sorted rows that have no direction."""
+    """Rows to search: `vectors` (V, D), their `norms` (V,), and `blank`, the sorted rows that have no direction.
+
+    The norm of a blank row is NaN here, so that whatever is divided by it is NaN too.
+    """
 
     vectors: Floats
     norms: Floats
     blank: Ids
+
+    @classmethod
+    def of(cls, vectors: Floats, norms: Floats) -> Directions:
+        """All rows of `vectors` (V, D) of known `norms` (V,)."""
+        blank = np.flatnonzero(~((norms > 0) & np.isfinite(norms)))
+        if len(blank):
+            norms = np.array(norms)
+            norms[blank] = np.nan
+        return cls(vectors, norms, blank)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -69,11 +76,8 @@ class Directions:
 
     def units(self, ids: Ids) -> Floats:
         """A copy of the rows `ids`, scaled to unit length: (len(ids), D); NaN where there is no direction."""
-        rows = self.vectors[ids].astype(self.dtype, copy=False)
-        norms = self.norms[ids]
-        with np.errstate(all="ignore"):
-            rows = rows / norms[:, None]
-        rows[~((norms > 0) & np.isfinite(norms))] = np.nan
+        rows = self.vectors[ids].astype(self.dtype, copy=False)  # taken by an array of ids: ours to change
+        rows /= self.norms[ids, None]
         return rows
 
     def cosines(self, unit: Floats) -> Floats:
@@ -88,13 +92,12 @@ class Directions:
                     stop = start + _BLOCK_ROWS
                     np.matmul(self._rows(start, stop), unit, out=scores[start:stop])
             scores /= self.norms
-        scores[self.blank] = np.nan
         return scores
 
     def tiles(self, units: Floats, width: int = TILE_ROWS) -> Iterator[tuple[int, Floats]]:
         """Walk the rows in steps of `width`: (first row, cosines (n, rows) with the unit vectors `units` (n, D)).
 
-        The tile is overwritten by the next step. Columns of rows without direction hold rubbish; see `blanks`.
+        The tile is overwritten by the next step. Columns of rows without direction are NaN.
         """
         units = np.ascontiguousarray(units, self.dtype)
         buffer = np.empty((len(units), min(width, len(self))), self.dtype)
@@ -129,8 +132,8 @@ def best_of(scores: Floats, k: int) -> Ids:
 def best_of_each(rows: Directions, units: Floats, k: int, exclude: tuple[Ids, Ids] | None = None) -> tuple[Ids, Floats]:
     """The k rows of highest cosine for each unit vector of `units` (n, D), in bounded memory.
 
-    `exclude` lists (query, row) pairs to leave out. Returns ids (n, k) and cosines (n, k), best first, equals by id; where
-    fewer than k rows can be ranked the ids are -1 and the cosines NaN.
+    `exclude` lists (query, row) pairs to leave out. Returns ids (n, k) and cosines (n, k), best first, equals by id;
+    where fewer than k rows can be ranked the ids are -1 and the cosines NaN.
     """
     k = min(k, len(rows))
     ids = np.full((len(units), k), -1, np.int64)
@@ -167,9 +170,9 @@ class _Exclusions:
 class _Best:
     """The k best (id, score) of each of n queries over a walk of tiles.
 
-    What reaches the floor of its query, a value k scores have reached already, goes to a pool; now and then the pool is cut
-    down to the best and the floors rise. The further the walk, the fewer rows pass their floor: most of a tile is done
-    with after one maximum per query.
+    What reaches the floor of its query, a value k scores have reached already, goes to a pool; now and then the pool
+    is cut down to the best and the floors rise. The further the walk, the fewer rows pass their floor: most of a tile
+    is done with after one maximum per query.
     """
 
     def __init__(self, n: int, k: int, dtype: np.dtype[np.floating[Any]]) -> None:

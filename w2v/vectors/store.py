@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ConfigError, VectorsError, WordError
 from ..vocab import nearest_words
-from .search import Directions, Floats, row_norms, without_direction
+from .search import Directions, Floats, row_norms
 from .words import PackedWords
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class VectorStore:
         self._key_to_index: dict[Any, int] | None = {}
         self._searches = 0
         self._norms: Floats | None = None
-        self._blank: NDArray[np.int64] | None = None
+        self._directions: Directions | None = None
         self._vectors: Floats = np.zeros((count, self.vector_size), dtype=dtype)
 
     @classmethod
@@ -120,7 +120,7 @@ class VectorStore:
         if norms is not None and np.shape(norms) != (len(self._vectors),):
             raise VectorsError(f"norms of shape {np.shape(norms)} for {len(self._vectors)} vectors")
         self._norms = norms
-        self._blank = None
+        self._directions = None
 
     @property
     def index_to_key(self) -> list[Any]:
@@ -189,11 +189,15 @@ class VectorStore:
 
         >>> from w2v import KeyedVectors
         >>> kv = KeyedVectors.from_arrays(["a", "b"], [[3.0, 4.0], [1.0, 0.0]])
-        >>> kv.get_vector("a", norm=True).round(1).tolist()
-        [0.6, 0.8]
+        >>> print(kv.get_vector("a", norm=True))
+        [0.6 0.8]
         """
         index = self.get_index(key)
-        vector: Floats = self.directions().units(np.array([index]))[0] if norm else self._vectors[index]
+        if norm:
+            rows = self.directions()
+            vector: Floats = rows.vectors[index] / rows.norms[index]
+        else:
+            vector = self._vectors[index]
         vector.setflags(write=False)  # a change would leave the norms stale
         return vector
 
@@ -201,10 +205,11 @@ class VectorStore:
         """The vector (D,) of one key, or a matrix (n, D) of the vectors of several."""
         if isinstance(key_or_keys, KEY_TYPES):
             return self.get_vector(key_or_keys)
-        return self._vectors[self._indices(key_or_keys)]
-
-    def _indices(self, keys: Iterable[Key]) -> NDArray[np.int64]:
-        return np.array([self.get_index(key) for key in keys], np.int64)
+        keys = list(key_or_keys)
+        indices = [self.get_index(key, -1) for key in keys]
+        if -1 in indices:  # unknown, unless a subclass makes up a vector
+            return np.stack([self.get_vector(key) for key in keys])
+        return self._vectors[np.array(indices, np.int64)]
 
     def _find(self, key: Any) -> int:
         """The row of `key` as a key, or -1."""
@@ -233,7 +238,9 @@ class VectorStore:
 
     def get_normed_vectors(self) -> Floats:
         """A copy (V, D) of all vectors at unit length; NaN in rows without direction."""
-        return self.directions().units(np.arange(len(self._vectors)))
+        rows = self.directions()
+        normed: Floats = rows.vectors / rows.norms[:, None]
+        return normed
 
     def unit_normalize_all(self) -> None:
         """Scale every vector to unit length for good. Rows without direction are left as they are."""
@@ -247,21 +254,17 @@ class VectorStore:
     def directions(self, start: int = 0, stop: int | None = None) -> Directions:
         """Rows start to stop as the search sees them, norms included."""
         self.fill_norms()
-        norms = self._norms
-        if norms is None:
-            raise VectorsError("the norms are gone")
-        if self._blank is None:
-            self._blank = without_direction(norms)
-            if len(self._blank):
+        rows = self._directions
+        if rows is None or self._norms is None:
+            rows = Directions.of(self._vectors, row_norms(self._vectors) if self._norms is None else self._norms)
+            self._directions = rows
+            if len(rows.blank):
                 logger.warning(
                     "%d of %d vectors are zero or not finite: without direction they are never among the most similar",
-                    len(self._blank),
-                    len(norms),
+                    len(rows.blank),
+                    len(rows),
                 )
-        everything = Directions(self._vectors, norms, self._blank)
-        return (
-            everything if start == 0 and stop is None else everything.span(start, len(norms) if stop is None else stop)
-        )
+        return rows if start == 0 and stop is None else rows.span(start, len(rows) if stop is None else stop)
 
     def add_lifecycle_event(self, event_name: str, log_level: int | None = logging.INFO, **event: Any) -> None:
         """Append a record of what was done to `lifecycle_events` (None there: keep none), and log it at `log_level`, if
@@ -289,7 +292,7 @@ class VectorStore:
 
 def _as_matrix(vectors: ArrayLike) -> Floats:
     """`vectors` as a 2-D array of floats; a view wherever it is one already."""
-    matrix = np.asarray(vectors)
+    matrix = np.asarray(vectors, None if isinstance(vectors, np.ndarray) else np.float32)
     if matrix.dtype.kind != "f":
         matrix = matrix.astype(np.float32)
     if matrix.ndim != 2:
