@@ -118,7 +118,7 @@ def make_scratch(longest: int, window: int, outputs: int, size: int, group: int 
         sign=aligned((RING * blocks * 2 * M_MAX,)),
         total=np.zeros(RING, np.int64),
         blocks=blocks,
-        per=np.array([-(-n // max(1, -(-n // M_MAX))) for n in range(blocks * M_MAX + 1)], np.int64),
+        per=np.array([max(1, -(-n // max(1, -(-n // M_MAX)))) for n in range(blocks * M_MAX + 1)], np.int64),
         pool=np.zeros(POOL, np.int64),
         counts=make_counts(group, negative, blocks),
         g=aligned((max(contexts + 1, (group + 1) * blocks) * M_MAX,)),

@@ -286,8 +286,10 @@ def meet_contexts(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
     if count == 0:
         return
     stats[1] += pairs
-    x_lock = None if lock is None else scratch.x_lock
-    meet(i, group, w_in, None, count, x_lock, w_y, lr, options, scratch)
+    if lock is None:  # decided at compile time, by the type
+        meet(i, group, w_in, None, count, None, w_y, lr, options, scratch)
+    else:
+        meet(i, group, w_in, None, count, scratch.x_lock, w_y, lr, options, scratch)
 
 
 @helper
@@ -307,13 +309,16 @@ def meet_hidden(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
         return
     stats[1] += hidden
     meet(i, group, scratch.hidden, scratch.error, hidden, None, w_y, lr, options, scratch)
-    locks, hidden = None if lock is None else scratch.locks, 0
+    hidden = 0
     for k in range(i, min(i + group, n)):
         first = max(k - scratch.reach[k], 0)
         count = min(k + scratch.reach[k], n - 1) - first
         if count > 0:
             scale = np.float32(1) / np.float32(count) if options.divide else np.float32(1)
-            scatter(w_in, scratch.rows, first, k - first, count, locks, scale, size, scratch.error, hidden * size)
+            if lock is None:
+                scatter(w_in, scratch.rows, first, k - first, count, None, scale, size, scratch.error, hidden * size)
+            else:
+                scatter(w_in, scratch.rows, first, k - first, count, scratch.locks, scale, size, scratch.error, hidden * size)
             hidden += 1
 
 

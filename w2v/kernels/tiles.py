@@ -7,6 +7,7 @@ multiplicity n_cm: how many centres of the block's group train it; 0 for none. T
     u_cm = s_m <x_c, y_m>      loss = -sum n_cm log sigma(u_cm)      g_cm = lr n_cm s_m sigma(-u_cm)        (`score`)
     x_c += sum_m g_cm y_m      y_m += sum_c g_cm x_c           right-hand sides: the values before the block (`update`)
 
+A word that stands twice among the contexts, or twice among the noise words, is the same row twice and moves twice.
 Every micro-kernel is written twice: in numpy, which says what it does and stands in where the JIT is off, and as vectors.
 Rows are addressed by their offset in floats from the start of the matrix, in int64: matrices pass 2**31 elements.
 """
@@ -58,8 +59,9 @@ def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, g,
     x, y = _rows(w_x, x_off[:n_x], size), _rows(w_y, y_off[y_at : y_at + n_y], size)
     to = x if w_to is None else _rows(w_to, x_off[:n_x], size)
     gs = g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
-    x_step, y_step = gs @ np.stack(y), gs.T @ np.stack(x)
-    for c in range(n_x):
+    x_step, y_step = gs @ np.stack(y), np.zeros((n_y, size), np.float32)
+    for c in range(n_x):  # a word that is a context twice is the same row twice: y_m meets it as it then is
+        y_step += np.outer(gs[c], x[c])
         to[c] += x_step[c] if x_lock is None else x_step[c] * x_lock[c]
     for m in range(n_y):
         y[m] += y_step[m]
