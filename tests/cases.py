@@ -130,14 +130,17 @@ def pad(matrix: Any) -> Any:
 
 def call(kernel: str, inputs: Inputs, w_in: Any, w_y: Any, lr: float, options: Options, rng: Any) -> naive.Totals:
     """Run a compiled kernel on padded matrices, in place."""
-    longest, outputs, group, negative = len(inputs.tokens), options.group + options.negative, options.group, options.negative
-    if kernel.endswith("hs"):
-        group, negative = 1, 0
+    tokens, size = inputs.tokens.view(), w_in.shape[1]
+    tokens.flags.writeable = False  # as EncodedCorpus hands them out: the tests share the trainer's compiled code
+    if kernel.endswith("ns"):
+        outputs = options.group + options.negative
+        scratch = make_scratch(len(tokens), options.window, outputs, size, options.group, options.negative)
+    else:
         outputs = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX)
-    scratch = make_scratch(longest, options.window, outputs, w_in.shape[1], group, negative)
+        scratch = make_scratch(len(tokens), options.window, outputs, size)
     stats = np.zeros(3)
     getattr(cpu, kernel)(
-        inputs.tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, np.float32(lr), options, rng, scratch, stats
+        tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, np.float32(lr), options, rng, scratch, stats
     )
     assert stats[1] == int(stats[1])
     return naive.Totals(float(stats[0]), int(stats[1]), int(stats[2]))
@@ -158,12 +161,9 @@ def solve(case: Case, inputs: Inputs | None = None) -> Outcome:
 def solve_naively(case: Case, inputs: Inputs | None = None) -> Outcome:
     """By naive.py, in float64."""
     inputs = make_inputs(case) if inputs is None else inputs
-    w_in, w_y = inputs.w_in.astype(float), inputs.w_y.astype(float)
-    solver = getattr(naive, case.kernel)
-    totals = solver(
-        inputs.tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, case.lr, case.options, streams(case.seed)
-    )
-    return Outcome(w_in, w_y, totals)
+    model = naive.Model(inputs.w_in.astype(float), inputs.w_y.astype(float), inputs.lock, case.lr, case.options)
+    totals = naive.train_chunk(case.kernel, inputs.tokens, inputs.keep, inputs.table, model, streams(case.seed))
+    return Outcome(model.w_in, model.w_y, totals)
 
 
 def assert_same(found: Outcome, expected: Outcome, rtol: float = 2e-5, atol: float = 1e-5) -> None:

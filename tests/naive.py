@@ -1,10 +1,10 @@
-"""The four kernels as the papers write them: loops in float64, one line an equation. Slow on purpose, and nobody's code to copy.
+"""The four kernels as the papers write them: loops in float64, one line an equation. Slow on purpose.
 
-Draws its random numbers through kernels/ops.py in the order of the kernels, and takes the same groups, blocks and pool of noise,
-so that a whole chunk can be compared number by number. Shares nothing else with w2v/kernels.
+Draws its random numbers through kernels/ops.py in the order of the kernels, and takes the same groups, blocks and pool
+of noise, so that a whole chunk can be compared number by number. Shares nothing else with w2v/kernels.
 
-A step: input rows x_c (contexts, or CBOW's hidden vectors) meet output rows y_m. Every row knows the centres it stands for, and a
-pair (c, m) is trained once for each centre that both stand for. With s_m = +1 for a true word and -1 for noise,
+A step: input rows x_c (contexts, or CBOW's hidden vectors) meet output rows y_m. Every row knows the centres it stands
+for, and a pair (c, m) is trained once for each centre that both stand for. With s_m = +1 for a true word, -1 for noise,
 
     u_cm = s_m <x_c, y_m>      loss = -sum n_cm log sigma(u_cm)      g_cm = lr n_cm s_m sigma(-u_cm)
     x_c += sum_m g_cm y_m      y_m += sum_c g_cm x_c          (`score`, `update`)
@@ -33,6 +33,16 @@ class Output(NamedTuple):
     centres: frozenset[int]
 
 
+class Model(NamedTuple):
+    """What a step changes and is ruled by; both matrices are float64."""
+
+    w_in: Any  # (V, D)
+    w_y: Any  # w_out or w_node
+    lock: Any  # (V,) or None
+    lr: float
+    options: Any  # kernels.Options
+
+
 class Totals(NamedTuple):
     """What the kernels add to `stats`."""
 
@@ -41,7 +51,7 @@ class Totals(NamedTuple):
     words: int
 
 
-# --- random choices -----------------------------------------------------------------------------------------------------
+# --- random choices --------------------------------------------------------------------------------------------------
 
 
 def draw(rng: Any, stream: int) -> Any:
@@ -77,7 +87,7 @@ class Noise:
         return int(ops.alias_draw(draw(self.rng, NOISE), self.alias))
 
     def take(self, number: int, group: int) -> list[int]:
-        """Noise words for the sentence's group of this number: renew one word of the pool, go through it in odd strides."""
+        """Noise words for this group of the sentence: renew one word of the pool, go through it in odd strides."""
         self.pool[group % POOL] = self._draw()
         bits = int(draw(self.rng, NOISE))
         place, stride = bits % POOL, (bits >> 32) % POOL | 1
@@ -106,7 +116,7 @@ def contexts(centre: int, words: list[int], reach: list[int]) -> list[int]:
     return [j for j in near if 0 <= j < len(words) and j != centre]
 
 
-# --- arithmetic ---------------------------------------------------------------------------------------------------------
+# --- arithmetic ------------------------------------------------------------------------------------------------------
 
 
 def minus_log_sigma(u: float) -> float:
@@ -131,92 +141,81 @@ def blocks(outputs: list[Output]) -> Iterator[list[Output]]:
         yield from (outputs[k : k + per] for k in range(0, len(outputs), per))
 
 
-def score(x: list[Any], of: list[set[int]], block: list[Output], w_y: Any, lr: float, options: Any) -> tuple[Any, float]:
+def score(x: list[Any], of: list[set[int]], block: list[Output], model: Model) -> tuple[Any, float]:
     """g (C, M) and the loss of the inputs x with one block of outputs."""
     g, loss = np.zeros((len(x), len(block))), 0.0
     for c in range(len(x)):
         for m, output in enumerate(block):
             n = len(of[c] & output.centres)
-            u = output.sign * (x[c] @ w_y[output.row])
+            u = output.sign * (x[c] @ model.w_y[output.row])
             loss += n * minus_log_sigma(u)
-            g[c, m] = lr * n * output.sign * rest(u, options)
+            g[c, m] = model.lr * n * output.sign * rest(u, model.options)
     return g, loss
 
 
-def update(x: list[Any], to: list[Any], lock: list[float], block: list[Output], g: Any, w_y: Any) -> None:
+def update(x: list[Any], to: list[Any], lock: list[float], block: list[Output], g: Any, model: Model) -> None:
     """x_c += lock_c sum_m g_cm y_m (in `to`), y_m += sum_c g_cm x_c."""
-    y = [w_y[output.row].copy() for output in block]
+    y = [model.w_y[output.row].copy() for output in block]
     for c in range(len(x)):  # one by one: a word that is there twice has moved when it comes again
         before = x[c].copy()
         to[c] += lock[c] * (g[c] @ y)
         for m, output in enumerate(block):
-            w_y[output.row] += g[c, m] * before
+            model.w_y[output.row] += g[c, m] * before
 
 
-def skipgram_step(group: range, outputs: list[Output], words: list[int], reach: list[int], w_in: Any, w_y: Any, lock: Any,
-                  lr: float, options: Any) -> tuple[float, int]:  # fmt: skip
-    """Every context of the group's centres is an input row, moved block by block. Returns loss and (centre, context) pairs."""
-    near = {k: contexts(k, words, reach) for k in group if k < len(words)}
+def locks(model: Model, rows: list[int]) -> list[float]:
+    """How far each row may move."""
+    return [1.0 if model.lock is None else float(model.lock[row]) for row in rows]
+
+
+def skipgram_step(
+    near: dict[int, list[int]], words: list[int], outputs: list[Output], model: Model
+) -> tuple[float, int]:
+    """Every context of the group's centres is an input row, moved block by block; near: each centre's contexts.
+
+    Returns the loss and the number of (centre, context) pairs.
+    """
     places = sorted(set().union(*near.values()))
-    x = [w_in[words[j]] for j in places]  # views: they move
+    rows = [words[j] for j in places]
+    x = [model.w_in[row] for row in rows]  # views: they move
     of = [{k for k in near if j in near[k]} for j in places]
-    locks = [1.0 if lock is None else float(lock[words[j]]) for j in places]
     total = 0.0
     for block in blocks(outputs):
-        g, loss = score(x, of, block, w_y, lr, options)
-        update(x, x, locks, block, g, w_y)
+        g, loss = score(x, of, block, model)
+        update(x, x, locks(model, rows), block, g, model)
         total += loss
     return total, sum(map(len, near.values()))
 
 
-def cbow_step(group: range, outputs: list[Output], words: list[int], reach: list[int], w_in: Any, w_y: Any, lock: Any, lr: float,
-              options: Any) -> tuple[float, int]:  # fmt: skip
-    """The mean or sum of each centre's contexts is an input row. Returns loss and number of centres with a context."""
-    rows = {k: [words[j] for j in contexts(k, words, reach)] for k in group if k < len(words)}
-    rows = {k: near for k, near in rows.items() if near}
-    hidden = [np.mean(w_in[near], axis=0) if options.mean else np.sum(w_in[near], axis=0) for near in rows.values()]
+def cbow_step(near: dict[int, list[int]], words: list[int], outputs: list[Output], model: Model) -> tuple[float, int]:
+    """The mean or sum of each centre's contexts is an input row. Returns the loss and the centres with a context."""
+    rows = {k: [words[j] for j in places] for k, places in near.items() if places}
+    hidden = [model.w_in[r].mean(0) if model.options.mean else model.w_in[r].sum(0) for r in rows.values()]
     error = [np.zeros_like(h) for h in hidden]
-    scored = [(block, *score(hidden, [{k} for k in rows], block, w_y, lr, options)) for block in blocks(outputs)]
+    scored = [(block, *score(hidden, [{k} for k in rows], block, model)) for block in blocks(outputs)]
     for block, g, _ in scored:
-        update(hidden, error, [1.0] * len(hidden), block, g, w_y)
-    for near, e in zip(rows.values(), error, strict=True):
-        for row in near:
-            w_in[row] += (1.0 if lock is None else lock[row]) * e / (len(near) if options.divide else 1)
+        update(hidden, error, [1.0] * len(hidden), block, g, model)
+    for context_rows, e in zip(rows.values(), error, strict=True):
+        for row, lock in zip(context_rows, locks(model, context_rows), strict=True):
+            model.w_in[row] += lock * e / (len(context_rows) if model.options.divide else 1)
     return sum(loss for _, _, loss in scored), len(rows)
 
 
-# --- the four -------------------------------------------------------------------------------------------------------------
+# --- a chunk ---------------------------------------------------------------------------------------------------------
 
 
-def _chunk(step: Any, noise: bool, tokens: Any, keep: Any, table: Any, w_in: Any, w_y: Any, lock: Any, lr: float, options: Any,
-           rng: Any) -> Totals:  # fmt: skip
+def train_chunk(kernel: str, tokens: Any, keep: Any, table: Any, model: Model, rng: Any) -> Totals:
+    """What the kernel of this name does to the model; table: its alias table, or Tree."""
+    step = skipgram_step if kernel.startswith("skipgram") else cbow_step
+    noise = Noise(table, rng) if kernel.endswith("ns") else None
+    size = model.options.group if noise else 1
     loss, pairs, kept = 0.0, 0, 0
-    size, source = (options.group, Noise(table, rng)) if noise else (1, None)
-    for words, reach in sentences(tokens, keep, options, rng):
+    for words, reach in sentences(tokens, keep, model.options, rng):
         for i in range(0, len(words), size):
             group = range(i, i + size)
-            outputs = noise_outputs(group, words, source, options) if source else path_outputs(i, words, table)
-            step_loss, step_pairs = step(group, outputs, words, reach, w_in, w_y, lock, lr, options)
+            outputs = noise_outputs(group, words, noise, model.options) if noise else path_outputs(i, words, table)
+            near = {k: contexts(k, words, reach) for k in group if k < len(words)}
+            step_loss, step_pairs = step(near, words, outputs, model)
             loss, pairs = loss + step_loss, pairs + step_pairs
         kept += len(words)
     return Totals(loss, pairs, kept)
-
-
-def skipgram_ns(*arguments: Any) -> Totals:
-    """(tokens, keep, alias, w_in, w_out, lock, lr, options, rng): changes w_in and w_out, float64."""
-    return _chunk(skipgram_step, True, *arguments)
-
-
-def skipgram_hs(*arguments: Any) -> Totals:
-    """(tokens, keep, tree, w_in, w_node, lock, lr, options, rng): changes w_in and w_node, float64."""
-    return _chunk(skipgram_step, False, *arguments)
-
-
-def cbow_ns(*arguments: Any) -> Totals:
-    """(tokens, keep, alias, w_in, w_out, lock, lr, options, rng): changes w_in and w_out, float64."""
-    return _chunk(cbow_step, True, *arguments)
-
-
-def cbow_hs(*arguments: Any) -> Totals:
-    """(tokens, keep, tree, w_in, w_node, lock, lr, options, rng): changes w_in and w_node, float64."""
-    return _chunk(cbow_step, False, *arguments)
