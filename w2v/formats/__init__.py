@@ -98,8 +98,9 @@ def load(
     TruncatedError for one cut off, MissingFileError and FileError for those that cannot be opened.
     """
     options = Options(limit=limit, mmap=mmap, encoding=encoding, unicode_errors=unicode_errors)
+    named = None if format is None else _known(format)
     with Source(path) as source:
-        found = FORMATS[_sniff(source) if format is None else _known(format)].read(source, options)
+        found = FORMATS[_sniff(source) if named is None else named].read(source, options)
     return found.to_keyed_vectors(KeyedVectors) if isinstance(found, Loaded) else found
 
 

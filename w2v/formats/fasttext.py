@@ -102,13 +102,13 @@ def _dictionary(data: NDArray[np.uint8], name: str) -> tuple[list[bytes], NDArra
         raise FormatError(f"{name}: models with pruned n-grams (.ftz) are not read", "use the .bin it was made from")
     found: list[bytes] = []
     counts: list[int] = []
-    for entry in islice(re.compile(rb"([^\0]{0,%d})\0(.{9})" % MAX_WORD, re.DOTALL).finditer(data.data, at), entries):
-        count, kind = _ENTRY.unpack(entry[2])
-        if entry.start() != at or (kind != 0) != (len(found) >= words) or count < 0:
+    for entry in islice(re.compile(rb"\0(.{9})", re.DOTALL).finditer(data.data, at), entries):
+        count, kind = _ENTRY.unpack(entry[1])
+        if entry.start() - at > MAX_WORD or (kind != 0) != (len(found) >= words) or count < 0:
             break
-        at = entry.end()
+        word, at = data[at : entry.start()].tobytes(), entry.end()
         if kind == 0:
-            found.append(entry[1])
+            found.append(word)
             counts.append(count)
         else:
             labels -= 1

@@ -33,7 +33,7 @@ def is_text(head: bytes) -> bool | None:
     match = _HEADER.match(head)
     if not match:
         return None
-    row, end, _ = head[match.end() :].partition(b"\n")
+    row, end, _ = head[match.end() :].lstrip(b"\r\n").partition(b"\n")
     fields = row.split()
     if not end and len(head) >= SAMPLE:  # the row goes on behind the sample, perhaps in the middle of a number
         fields = fields[:-1]
