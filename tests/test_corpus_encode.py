@@ -38,7 +38,7 @@ PIECES = [
 ]
 SPECIAL_HEADS = (
     b"\x1f\x8b",
-    b"BZh",
+    b"BZh91AY",
     b"\xfd7zXZ\0",
     b"\x28\xb5\x2f\xfd",
     b"PK",

@@ -147,6 +147,12 @@ def test_archives_are_refused_by_name(tmp_path, head, what):
     assert "unpack" in caught.value.hint
 
 
+def test_a_text_that_begins_like_bzip2(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"BZhang wrote this")
+    assert words(path) == ["BZhang", "wrote", "this"]
+
+
 # -- marks at the beginning -------------------------------------------------------------------------------------------
 
 
@@ -185,6 +191,7 @@ def tree(tmp_path):
         "a.txt": b"a",
         "sub/c.txt": gzip.compress(b"c"),
         "z.bin": b"\0\1\2",
+        "y.zip": b"PK\x03\x04 without the zero bytes it would have",
         ".hidden/d.txt": b"d",
         ".e.txt": b"e",
     }.items():
@@ -195,8 +202,8 @@ def tree(tmp_path):
 def test_a_directory_is_walked_in_order_and_binaries_are_counted(tree):
     vocab, corpus = encode(tree, min_count=1)
     assert words(tree) == ["a", "b", "c"]
-    assert (corpus.stats.files, corpus.stats.skipped_files) == (3, 1)
-    assert "1 binary file skipped" in corpus.stats.summary()
+    assert (corpus.stats.files, corpus.stats.skipped_files) == (3, 2)
+    assert "2 binary files skipped" in corpus.stats.summary()
     assert len(vocab) == 3
 
 
@@ -290,6 +297,23 @@ def test_standard_input(data):
     assert done.stdout == b"['a', 'b', 'c'] 2\n"
 
 
+def test_no_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CorpusError, match="no standard input"):
+        encode("-")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a b"))
+    assert words("-") == ["a", "b"]
+
+
+def test_a_text_file_opened_in_the_wrong_encoding(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"caf\xe9")
+    with open(path, encoding="utf-8") as file, pytest.raises(CorpusError, match=r"cannot read .*a.txt.*decode"):
+        encode(file)
+    with pytest.raises(CorpusError, match="closed file"):
+        encode(file)
+
+
 def test_open_files_bytes_and_text():
     assert words(io.BytesIO(b"a b")) == ["a", "b"]
     assert words(io.StringIO("é ü")) == ["é", "ü"]
@@ -356,7 +380,7 @@ def test_line_sentence_with_a_word_of_megabytes(tmp_path):
 def test_path_line_sentences_reads_one_level_in_order(tree):
     sentences = PathLineSentences(tree)
     assert list(sentences) == [["a"], ["b"]]
-    assert [os.path.basename(name) for name in sentences.input_files] == ["a.txt", "b.txt", "z.bin"]
+    assert [os.path.basename(name) for name in sentences.input_files] == ["a.txt", "b.txt", "y.zip", "z.bin"]
     assert list(PathLineSentences(tree / "a.txt")) == [["a"]]
     with pytest.raises(CorpusError, match="no such file"):
         PathLineSentences(tree / "none")
@@ -371,5 +395,8 @@ def test_line_sentence_agrees_with_gensim(tmp_path):
 
 
 def test_line_sentence_refuses_nonsense():
+    for kind in (LineSentence, PathLineSentences):
+        with pytest.raises(CorpusError, match="list is not the path"):
+            list(kind(["a"]))
     with pytest.raises(ConfigError):
         LineSentence("a", max_sentence_length=0)

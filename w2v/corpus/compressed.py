@@ -10,46 +10,42 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 import zstandard
 
-from ..errors import CorpusError
-
 # What reading damaged or unreadable data raises.
-ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+ERRORS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 Buffer = bytes | memoryview
 
 _CHUNK = 1 << 16  # bytes read at a time
 _ZSTD_PORTION = 1 << 10  # bytes decompressed at a time
 
-_MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
+HEAD = 10  # first bytes that tell
+_HEADS = {
+    "gzip": rb"\x1f\x8b",
+    "bzip2": rb"BZh[1-9](1AY&SY|\x17rE8P\x90)",  # not "BZh" alone: a text may begin so
+    "xz": rb"\xfd7zXZ\x00",
+    "zstd": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18",
 }
 _ARCHIVES = {b"PK\x03\x04": "a zip archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x04\x22\x4d\x18": "lz4 data"}
 
 
 def decompressed(raw: io.RawIOBase, head: bytes) -> io.RawIOBase:
     """`raw` itself, or what it decompresses to when its first bytes, `head`, are those of a known format."""
-    for magic, kind in _MAGIC.items():
-        if head.startswith(magic):
+    for kind, pattern in _HEADS.items():
+        if re.match(pattern, head):
             return _Members(raw, kind)
     return raw
 
 
-def refuse_archives(head: bytes, name: str) -> None:
-    """Raise CorpusError for known formats that are not read here."""
-    for magic, kind in _ARCHIVES.items():
-        if head.startswith(magic):
-            raise CorpusError(
-                f"{name} is {kind}, which is not read", "unpack it first (gzip, bzip2, xz and zstd are read)"
-            )
+def archive(head: bytes) -> str | None:
+    """The name of a packed format that is not read here."""
+    return next((kind for magic, kind in _ARCHIVES.items() if head.startswith(magic)), None)
 
 
 class _Gzip:

@@ -71,7 +71,7 @@ class PathLineSentences(LineSentence):
 
     def places(self) -> list[Place]:
         """The files, hidden ones left out."""
-        if not os.path.isdir(self.source):
+        if not isinstance(self.source, (str, os.PathLike)) or not os.path.isdir(self.source):
             return places([self.source])
         names = sorted(name for name in os.listdir(self.source) if not name.startswith("."))
         paths = (os.path.join(os.fsdecode(self.source), name) for name in names)

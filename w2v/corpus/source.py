@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CorpusError
-from .compressed import ERRORS, decompressed, refuse_archives
+from .compressed import ERRORS, HEAD, archive, decompressed
 
 STDIN = "-"
 TEXT_SAMPLE = 8192  # bytes of a file in a directory that must be free of NUL
@@ -59,7 +59,10 @@ def places(sources: Iterable[Any]) -> list[Place]:
 def _expand(source: Any) -> list[Place]:
     if hasattr(source, "read"):
         return [Place(str(getattr(source, "name", "an open file")), source)]
-    name = os.fsdecode(source)
+    try:
+        name = os.fsdecode(source)
+    except TypeError:
+        raise CorpusError(f"{type(source).__name__} is not the path of a text file") from None
     if name == STDIN or "://" in name:
         return [Place(name)]
     try:
@@ -111,9 +114,11 @@ class Stream:
         try:
             with self._explained():
                 self._raw = _Peekable(self._file)
-                refuse_archives(self._raw.peek(8), self.name)
-                self._text = _Peekable(decompressed(self._raw, self._raw.peek(8)))
-                self._start()
+                head = self._raw.peek(HEAD)
+                self._text = _Peekable(decompressed(self._raw, head))
+                self._archive = archive(head)
+                if not (place.found and self.looks_binary()):
+                    self._start()
         except BaseException:
             self.close()
             raise
@@ -131,9 +136,9 @@ class Stream:
         return got
 
     def looks_binary(self) -> bool:
-        """Whether the first bytes hold a NUL, as no text does."""
+        """Whether it is a packed format unknown here, or the first bytes hold a NUL, as no text does."""
         with self._explained():
-            return b"\0" in self._text.peek(TEXT_SAMPLE)
+            return self._archive is not None or b"\0" in self._text.peek(TEXT_SAMPLE)
 
     def close(self) -> None:
         """Close what this stream opened."""
@@ -147,7 +152,10 @@ class Stream:
         self.close()
 
     def _start(self) -> None:
-        """Step over a byte order mark; refuse UTF-16, which would fall apart into single letters."""
+        """Step over a byte order mark; refuse archives, and UTF-16, which would fall apart into single letters."""
+        if self._archive is not None:
+            hint = "unpack it first (gzip, bzip2, xz and zstd are read)"
+            raise CorpusError(f"{self.name} is {self._archive}, which is not read", hint)
         if self._text.peek(3) == _BOM:
             self._text.readinto(memoryview(bytearray(3)))
         if self._text.peek(2) in _UTF16:
@@ -170,10 +178,16 @@ def _open(place: Place) -> Any:
     if place.file is not None:
         return _Reader(place.file)
     if place.name == STDIN:
-        return _Reader(sys.stdin.buffer)
+        return _Reader(_standard_input())
     if "://" in place.name and not os.path.exists(place.name):
         return _open_url(place.name)
     return open(place.name, "rb", buffering=0)
+
+
+def _standard_input() -> Any:
+    if sys.stdin is None:
+        raise CorpusError("there is no standard input")
+    return getattr(sys.stdin, "buffer", sys.stdin)
 
 
 def _open_url(url: str) -> Any:
