@@ -72,15 +72,8 @@ def bench(
 
 
 def show(row: dict[str, Any]) -> None:
-    """A line a contestant."""
-    print(
-        f"\n{row['model']}, D={row['vector_size']}, {row['workers']} worker(s): {row['share_of_peak']:.0%} of FMA peak"
-    )
-    for name, figures in row["contestants"].items():
-        print(
-            f"  {name:12} {figures['per_second'] / 1e3:10,.0f} k words/s   we are {figures['times_slower']:.2f} x",
-            flush=True,
-        )
+    title = f"{row['model']}, D={row['vector_size']}, {row['workers']} worker(s)"
+    common.show(f"{title}: {row['share_of_peak']:.0%} of FMA peak", row["contestants"], "k words/s", 1e-3)
 
 
 def main() -> None:

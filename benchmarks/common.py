@@ -140,6 +140,14 @@ def compare(seconds: dict[str, list[float]], work: float, ours: str = "w2v") -> 
     return table
 
 
+def show(title: str, table: dict[str, dict[str, Any]], unit: str, scale: float = 1.0) -> None:
+    """Print a line a contestant."""
+    print(f"\n{title}")
+    for name, figures in table.items():
+        rate, factor = figures["per_second"] * scale, figures["times_slower"]
+        print(f"  {name:12} {rate:12,.1f} {unit}   w2v is {factor:.2f} x", flush=True)
+
+
 # --- results ----------------------------------------------------------------------------------------------------------
 
 

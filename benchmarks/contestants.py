@@ -1,7 +1,7 @@
 """Who trains: w2v, gensim, fastText, word2vec.c, pWord2Vec. Each prepares apart, and reports the seconds of training.
 
-Reading the text, the vocabulary, the tables and the first vectors are left out on all sides, as far as a peer lets us; the
-times of programs that print only a rate are worked out from it. Every peer works in its fastest way: gensim with
+Reading the text, the vocabulary, the tables and the first vectors are left out on all sides, as far as a peer lets us;
+the times of programs that print only a rate are worked out from it. Every peer works in its fastest way: gensim with
 `corpus_file`, pWord2Vec with its text in memory.
 """
 
