@@ -14,6 +14,10 @@ from typing import Any
 from . import common, vectors
 
 BINARY, TEXT, NATIVE = "word2vec .bin", "word2vec text", "native"
+USES: dict[str, Callable[[Any], Any]] = {
+    "one lookup": lambda kv: kv["word7"],
+    "one query": lambda kv: kv.most_similar("word7"),
+}
 
 
 def seconds_to(load: Callable[[], Any], use: Callable[[Any], Any]) -> Callable[[], float]:
@@ -66,10 +70,7 @@ def main() -> None:
         for what, path in paths.items():
             loads = loaders(what, path)
             row: dict[str, Any] = {"what": what, "rows": number[what], "bytes": Path(path).stat().st_size}
-            for use, use_it in (
-                ("one lookup", lambda kv: kv["word7"]),
-                ("one query", lambda kv: kv.most_similar("word7")),
-            ):
+            for use, use_it in USES.items():
                 runs = {name: seconds_to(load, use_it) for name, load in loads.items()}
                 table = common.compare(common.take_turns(runs, args.turns), number[what])
                 common.show(f"{what}, {number[what]:,} x {args.size}, and {use}", table, "k words/s", 1e-3)

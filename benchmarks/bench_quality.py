@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,12 @@ def scores(kv: Any, directory: Path) -> dict[str, float]:
     return found
 
 
-def train_ours(text: common.Text, work: Work, workers: int, seed: int, ours: Ours) -> tuple[Any, float]:
+def train_ours(text: common.Text, work: Work, workers: int, ours: Ours, seed: int) -> tuple[Any, float]:
     from w2v import KeyedVectors
     from w2v.train import train
 
     vocab, corpus = ours.encoded(text)
+    ours.prepare(text, work, workers)  # kernels are loaded
     start = time.perf_counter()
     result = train(corpus, vocab.counts, config_of(work, workers, seed))
     seconds = time.perf_counter() - start
@@ -89,16 +91,10 @@ def main() -> None:
     rows, ours, gensims = [], Ours(), {}
     with common.text_of(args) as text:
         for work in works(args.epochs, args.only):
-            table = {
-                "w2v": judged(
-                    lambda seed, work=work: train_ours(text, work, args.workers, seed, ours), args.seeds, args.eval_dir
-                )
-            }
+            table = {"w2v": judged(partial(train_ours, text, work, args.workers, ours), args.seeds, args.eval_dir)}
             peer = replace(work, divided=False)  # gensim has one CBOW: train it once
             if peer not in gensims:
-                gensims[peer] = judged(
-                    lambda seed, work=peer: train_gensim(text, work, args.workers, seed), args.seeds, args.eval_dir
-                )
+                gensims[peer] = judged(partial(train_gensim, text, peer, args.workers), args.seeds, args.eval_dir)
             table["gensim"] = gensims[peer]
             show(work.model, table)
             rows.append({"model": work.model, "epochs": args.epochs, "contestants": table})
