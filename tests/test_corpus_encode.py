@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import threading
+from collections import Counter
 
 import corpus_naive as naive
 import numpy as np
@@ -196,6 +197,26 @@ def test_reading_a_chunk():
     corpus.close()
     with pytest.raises(CorpusError, match="closed"):
         corpus.read(0)
+
+
+@pytest.mark.parametrize("memory_limit", [0, 64 << 20])
+def test_a_line_with_nothing_but_unicode_spaces(memory_limit):
+    """The careful path alone: it must stop and go on where the table grows and where the ids are written out."""
+    numbers = [str(i % 100_000) for i in range(1_200_000)]
+    vocab, corpus = encode(io.BytesIO("\u3000".join(numbers).encode()), min_count=1, memory_limit=memory_limit)
+    with corpus:
+        assert (len(vocab), corpus.raw_words, corpus.stats.cuts) == (100_000, 1_200_000, 119)
+        ids = np.concatenate([corpus.read(k) for k in range(len(corpus))])
+        assert [vocab.words[i] for i in ids[ids >= 0].tolist()] == numbers
+
+
+def test_the_bundled_corpus(austen):
+    sentences = list(LineSentence(austen))
+    vocab, corpus = encode(austen)
+    counts = Counter(word for sentence in sentences for word in sentence)
+    assert dict(zip(vocab.words, vocab.counts.tolist(), strict=True)) == {w: n for w, n in counts.items() if n >= 5}
+    assert corpus.raw_words == counts.total()
+    assert encode(iter(sentences))[1].identity == corpus.identity
 
 
 # -- a given vocabulary -----------------------------------------------------------------------------------------------
