@@ -356,7 +356,7 @@ def chunk_streams(seed: int, epoch: int, chunk: int) -> NDArray[np.uint64]:
     """The random streams of a chunk, (2,) uint64: a hash of its key, so that neighbouring chunks have nothing in common."""
     with np.errstate(over="ignore"):
         state = np.zeros(1, np.uint64)
-        for part in (seed, epoch, chunk):
+        for part in (seed, chunk, epoch):
             state[0] ^= np.uint64(part & 0xFFFFFFFFFFFFFFFF)
             state[0] = ops.draw(state, 0)
         return np.array([ops.draw(state, 0), ops.draw(state, 0)], np.uint64)
