@@ -1,4 +1,4 @@
-"""KeyedVectors as a container: look-up, lazy words, norms, attributes, growth. Questions: test_vectors_queries.py."""
+"""KeyedVectors as a container: look-up, lazy words, norms, attributes, growth. Questions: test_vectors_questions.py."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, FormatError
-from ..vectors.queries import COSMUL_EPSILON
+from ..vectors.neighbours import COSMUL_EPSILON
 from .reading import KnownWords, lines_of
 
 if TYPE_CHECKING:
@@ -81,11 +81,22 @@ def word_analogies(
     similarity_function: str = "most_similar",
     dummy4unknown: bool = False,
 ) -> AnalogyReport:
-    """Ask every question of a file of lines `a b c d` in sections headed `: name` (as questions-words.txt of word2vec).
+    r"""Ask every question of a file of lines `a b c d` in sections headed `: name`, as questions-words.txt.
 
     The answer is the best of the first `restrict_vocab` words apart from a, b and c in any letter case, by b - a + c
     ("most_similar", 3CosAdd) or b * c / a ("most_similar_cosmul", 3CosMul). Questions with an unknown word are left
     out, or count as wrong with `dummy4unknown`. Raises FormatError for a question before the first section.
+
+    >>> import pathlib, tempfile
+    >>> from w2v import KeyedVectors
+    >>> words = ["king", "man", "woman", "queen"]
+    >>> kv = KeyedVectors.from_arrays(words, [[1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "questions.txt")
+    ...     _ = path.write_text(": family\nman king woman queen\nman king boy prince\n")
+    ...     report = word_analogies(kv, path)
+    >>> [(section.name, section.accuracy) for section in report.sections], report.unknown
+    ([('family', 1.0)], 1)
     """
     if similarity_function not in ("most_similar", "most_similar_cosmul"):
         raise ConfigError(

@@ -50,11 +50,21 @@ def word_pairs(
     case_insensitive: bool = True,
     dummy4unknown: bool = False,
 ) -> PairReport:
-    """Correlate the model's cosines with the judgements of a file.
+    r"""Correlate the model's cosines with the judgements of a file.
 
     A line is `word, word, number` between `delimiter` (None: any white space); lines that start with # are comments.
     Only the first `restrict_vocab` words are known. Pairs with an unknown word are left out, or count as similarity
     zero with `dummy4unknown`. Raises FormatError if the file holds no pair, or no known one.
+
+    >>> import pathlib, tempfile
+    >>> from w2v import KeyedVectors
+    >>> kv = KeyedVectors.from_arrays(["tea", "milk", "car"], [[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "pairs.tsv")
+    ...     _ = path.write_text("tea\tmilk\t9\ntea\tcar\t1\ntea\ttea\t10\nbus\tcar\t8\n")
+    ...     report = word_pairs(kv, path)
+    >>> report.spearman.statistic, report.oov_ratio
+    (1.0, 25.0)
     """
     pairs, gold, invalid = _read(path, delimiter, encoding)
     words = KnownWords(kv, restrict_vocab, case_insensitive)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, VectorsError
-from .queries import QueriedVectors
+from .comparisons import Comparisons
 from .store import Key
 from .wmd import word_movers_distance
 
@@ -25,7 +25,7 @@ Path = str | os.PathLike[str]
 KV = TypeVar("KV", bound="KeyedVectors")
 
 
-class KeyedVectors(QueriedVectors):
+class KeyedVectors(Comparisons):
     """Vectors under keys, and the questions one asks of them. The interface is that of gensim 4.
 
     `vector_size` is D, the numbers per vector; `count` preallocates rows for add_vector(); `dtype` is that of the
@@ -168,6 +168,11 @@ class KeyedVectors(QueriedVectors):
         `allow_inference` also takes keys that have a vector without being in the vocabulary: row numbers here, made-up
         words in a subclass. The attribute 'count' of the result is n, n-1, ... 1, or with `copy_vecattrs` all
         attributes are copied.
+
+        >>> from w2v import KeyedVectors
+        >>> kv = KeyedVectors.from_arrays(["tea", "milk", "car"], [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+        >>> kv.vectors_for_all(["car", "bus", "tea", "car"]).index_to_key
+        ['car', 'tea']
         """
         known = self if allow_inference else self.key_to_index
         chosen = [key for key in dict.fromkeys(keys) if key in known]

@@ -1,4 +1,4 @@
-"""Keys and their vectors. Owns what a set of vectors is made of, look-up and norms; growth.py changes, queries.py asks.
+"""Keys and their vectors. Owns what a set of vectors is made of, look-up and norms; growth.py changes them.
 
 Three facts hold in all of them: the matrix is never assumed contiguous, owned or writeable (it may be a padded view or
 a memory-mapped file; whoever changes rows calls `_writeable` first); norms are computed once and dropped by every
