@@ -109,7 +109,7 @@ def test_every_update_is_the_gradient_of_its_objective(case):
     case, inputs = small(case, 2.0**-12)
     moved = solve(case, inputs)
     for before, after, gradient in zip(inputs[3:5], moved[:2], expected, strict=True):
-        np.testing.assert_allclose((after - before) / case.lr, gradient, rtol=0, atol=0.005 * np.abs(gradient).max())
+        np.testing.assert_allclose((after - before) / case.lr, gradient, rtol=0, atol=0.01 * np.abs(gradient).max())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.kernel} {c.group} {c.negative} {c.mean} {c.divide}")
