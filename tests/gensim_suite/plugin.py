@@ -3,7 +3,8 @@
     pytest -p tests.gensim_suite.plugin --pyargs gensim.test.test_keyedvectors gensim.test.test_phrases
 
 Nothing of gensim's tests is copied; they ship in its wheel. A test that cannot pass is listed here with its reason, is
-reported as an expected failure, and must fail: the day it passes the run asks for its removal from the list.
+reported as an expected failure, and must fail: the day it passes the run asks for its removal from the list. Tests of
+gensim's own insides are skipped, and listed as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ _REPLACED = {
     ("gensim.models.keyedvectors", "EuclideanKeyedVectors"): ("w2v.vectors", "KeyedVectors"),
     ("gensim.models.keyedvectors", "_load_word2vec_format"): ("w2v.formats.word2vec", "load_word2vec_format"),
     ("gensim.models", "KeyedVectors"): ("w2v.vectors", "KeyedVectors"),
+    ("gensim.models", "Word2Vec"): ("w2v.model", "Word2Vec"),
+    ("gensim.models.word2vec", "Word2Vec"): ("w2v.model", "Word2Vec"),
+    ("gensim.models.word2vec", "KeyedVectors"): ("w2v.vectors", "KeyedVectors"),
+    ("gensim.models.word2vec", "LineSentence"): ("w2v.corpus", "LineSentence"),
+    ("gensim.models.word2vec", "PathLineSentences"): ("w2v.corpus", "PathLineSentences"),
+    ("gensim.models.callbacks", "CallbackAny2Vec"): ("w2v.model", "CallbackAny2Vec"),
     ("gensim.models.phrases", "_PhrasesTransformation"): ("w2v.phrases", "PhrasesTransformation"),
     ("gensim.models.phrases", "Phrases"): ("w2v.phrases", "Phrases"),
     ("gensim.models.phrases", "FrozenPhrases"): ("w2v.phrases", "FrozenPhrases"),
@@ -30,7 +37,18 @@ _REPLACED = {
 }
 
 # File name::class::test -> why it cannot pass. Of test_keyedvectors.py all 33 do.
-EXPECTED_FAILURES: dict[str, str] = {}
+EXPECTED_FAILURES: dict[str, str] = {
+    "test_word2vec.py::TestWord2VecModel::test_compute_training_loss": "by chance: of 29 words subsampling leaves, for "
+    "this seed, never two in one sentence; with 19 seeds of 20 there is a loss",
+}
+
+# Those that never meet one of our classes: they would pass whatever ours do.
+NOT_OURS = {
+    "test_word2vec.py::TestWord2VecSentenceIterators::test_cython_line_sentence_works_with_filename": "tests gensim's "
+    "compiled line reader",
+    "test_word2vec.py::TestWord2VecScripts::test_word2vec_stand_alone_script": "runs gensim's own script in a process of "
+    "its own",
+}
 
 
 def _object(module: str, name: str) -> Any:
@@ -59,3 +77,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = f"{item.path.name}::{item.nodeid.partition('::')[2]}"
         if name in EXPECTED_FAILURES:
             item.add_marker(pytest.mark.xfail(reason=EXPECTED_FAILURES[name], strict=True))
+        elif name in NOT_OURS:
+            item.add_marker(pytest.mark.skip(reason=NOT_OURS[name]))
