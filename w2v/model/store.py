@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import formats
 from ..config import CbowGradient, Saturation, TrainConfig
 from ..errors import ConfigError, FormatError, NotAModelError
-from ..formats import native
+from ..formats import gensim_import, native
+from ..huffman import build_tree
+from ..kernels import Tree, aligned, padded
 from ..vectors import KeyedVectors, PackedWords
 from .counts import RawVocab
 from .matrices import with_pads
-from .nodes import DERIVED
+from .nodes import DERIVED, carry_nodes
 from .source import is_number, spell, unspell
 from .state import ModelState
 
@@ -28,7 +31,7 @@ logger = logging.getLogger("w2v.model")
 
 Path = str | os.PathLike[str]
 
-# What training is told, by the names that TrainConfig and gensim share; `sg`, `hs` and `cbow_mean` are 0 or 1 there.
+# What training is told, by the names that TrainConfig and gensim share, where _FLAGS are 0 or 1.
 _SHARED = (
     "vector_size", "window", "sg", "hs", "negative", "ns_exponent", "sample", "alpha", "min_alpha", "epochs",
     "min_count", "max_final_vocab", "shrink_windows", "cbow_mean", "seed", "noise_group",
@@ -38,6 +41,7 @@ _OTHERS = (
     "compute_loss", "running_training_loss", "min_alpha_yet_reached", "comment", "corpus_count", "corpus_total_words",
     "train_count", "total_train_time", "lifecycle_events", "device", "_was_scanned",
 )  # fmt: skip
+_FLAGS = ("sg", "hs", "cbow_mean")
 _LOCK = "vectors_lockf"  # as an attribute of the words
 
 
@@ -91,58 +95,114 @@ def _plain(value: Any) -> Any:
 
 
 def load(model: ModelState, path: Path, mmap: bool) -> None:
-    """Fill a new `model` from a native file. Raises NotAModelError for one that holds vectors only, FormatError."""
-    found = native.load_model(path, mmap=mmap)
+    """Fill a new `model`, in the state of its defaults, from a native file or one of gensim's.
+
+    Raises NotAModelError for a file that holds vectors only, FormatError, FileError.
+    """
+    kind = formats.sniff(path)
+    if kind == "native":
+        _load_native(model, path, native.load_model(path, mmap=mmap))
+    elif kind == "gensim":
+        _load_gensim(model, path, gensim_import.load_model(path, mmap=mmap))
+    else:
+        raise _vectors_only(path)
+
+
+def _vectors_only(path: Path) -> NotAModelError:
+    name = os.fspath(path)
+    return NotAModelError(f"{name} holds vectors only, no model that can be trained", "load it by KeyedVectors.load()")
+
+
+def _load_native(model: ModelState, path: Path, found: native.NativeModel) -> None:
     record = {} if found.record is None else found.record
     state = record.get("word2vec")
-    if state is None and (found.config is None or (found.w_out is None and found.w_node is None)):
-        hint = "load it by KeyedVectors.load()"
-        raise NotAModelError(f"{os.fspath(path)} holds vectors only, not a model that can be trained", hint)
-    if state is None:
-        state = _state_of_config(found.config, record)
     try:
-        _restore(model, state, found)
-    except (KeyError, TypeError, AttributeError) as error:
+        if state is not None:
+            _restore(model, state)
+        elif found.config is not None and not found.w_out is found.w_node is None:
+            _restore_config(model, found.config, record)
+        else:
+            raise _vectors_only(path)
+        if found.config is not None:
+            model._config()  # the record must be as usable as the configuration that was checked already
+        kv, lock = found.kv, found.kv.expandos.pop(_LOCK, None)
+        if lock is not None:
+            kv.vectors_lockf = np.array(lock, np.float32)
+        elif state is not None and state["lock"] is not None:
+            kv.vectors_lockf = np.array(state["lock"], np.float32)
+        if state is not None and state["numbers"]:
+            kv.index_to_key = [unspell(word) for word in kv.index_to_key]
+    except (KeyError, TypeError, ConfigError) as error:
         raise FormatError(f"{os.fspath(path)}: the record of the model is damaged ({error})") from None
+    _take_vectors(model, kv)
+    model._out = found.w_out
+    model._node = None if found.w_node is None else with_pads(found.w_node, len(kv))
 
 
-def _state_of_config(config: Any, record: dict[str, Any]) -> dict[str, Any]:
-    """The state of a model that `w2v train` wrote."""
-    state: dict[str, Any] = {name: getattr(config, name) for name in _SHARED}
-    state |= {name: None for name in _OTHERS}
-    state |= {name: int(state[name]) for name in ("sg", "hs", "cbow_mean")}
-    state |= {"alpha": config.start_alpha, "min_alpha_yet_reached": config.min_alpha, "workers": config.threads}
-    state |= {"cbow_gradient": config.cbow_gradient.value, "saturation": config.saturation.value, "device": "auto"}
-    state |= {
-        "layer1_size": config.vector_size,
-        "effective_min_count": config.min_count,
-        "sorted_vocab": 1,
-        "null_word": 0,
-    }
-    state |= {"batch_words": 10_000, "compute_loss": False, "running_training_loss": 0.0, "train_count": 1}
-    state |= {"total_train_time": record.get("seconds", 0.0), "corpus_total_words": record.get("raw_words")}
-    return state | {"lifecycle_events": [], "_was_scanned": True, "numbers": False, "lock": [1.0]}
-
-
-def _restore(model: ModelState, state: dict[str, Any], found: native.NativeModel) -> None:
+def _restore(model: ModelState, state: dict[str, Any]) -> None:
+    """The attributes of a model that save() wrote; what is not there keeps its default."""
     for name in (*_SHARED, *_OTHERS):
-        setattr(model, name, state[name])
+        setattr(model, name, state.get(name, getattr(model, name)))
     model.cbow_gradient, model.saturation = CbowGradient(state["cbow_gradient"]), Saturation(state["saturation"])
-    model.random = np.random.default_rng(model.seed)
-    model.hashfxn = hash
     if state.get("hashfxn") is not None:
-        logger.warning(
-            "the model was made with hashfxn=%s, which no file holds: set it before adding words", state["hashfxn"]
-        )
+        message = "the model was made with hashfxn=%s, which no file holds: set it before words are added"
+        logger.warning(message, state["hashfxn"])
     raw = state.get("raw_vocab")
-    model._raw = None if raw is None else RawVocab.of(dict(zip(raw["words"], raw["counts"], strict=True)))
+    if raw is not None:
+        model._raw = RawVocab.of(dict(zip(raw["words"], raw["counts"], strict=True)))
+
+
+def _restore_config(model: ModelState, config: TrainConfig, record: dict[str, Any]) -> None:
+    """The attributes of a model that `w2v train` wrote."""
+    for name in _SHARED:
+        value = getattr(config, name)
+        setattr(model, name, int(value) if name in _FLAGS else value)
+    model.alpha, model.min_alpha_yet_reached = config.start_alpha, config.min_alpha
+    model.cbow_gradient, model.saturation = config.cbow_gradient, config.saturation
+    model.layer1_size, model.workers, model.effective_min_count = config.vector_size, config.threads, config.min_count
+    model.corpus_count, model.corpus_total_words = None, record.get("raw_words")
+    model.train_count, model._was_scanned = 1, True
+
+
+def _load_gensim(model: ModelState, path: Path, found: gensim_import.GensimModel) -> None:
+    if found.kind != "Word2Vec":
+        if found.kind in ("FastText", "Doc2Vec"):
+            hint = "its word vectors alone: KeyedVectors.load()"
+            raise NotAModelError(f"{os.fspath(path)} holds a {found.kind} model of gensim, not a Word2Vec", hint)
+        raise _vectors_only(path)
+    model.corpus_count = model.corpus_total_words = None  # as gensim has it for old models, which did not keep them
+    for name in (*_SHARED, *_OTHERS):
+        if name in found.parameters:
+            setattr(model, name, found.parameters[name])
+    model.effective_min_count, model._was_scanned = model.min_count, True
     kv = found.kv
-    lock = kv.expandos.pop(_LOCK, None)
-    kv.vectors_lockf = np.array(state["lock"] if lock is None else lock, np.float32)
-    if state["numbers"]:
-        kv.index_to_key = [unspell(word) for word in kv.index_to_key]
+    if kv.vectors.dtype != np.float32:
+        kv.vectors = kv.vectors.astype(np.float32)
+    model.vector_size = model.layer1_size = kv.vector_size
+    _take_vectors(model, kv)
+    if found.w_out is not None:
+        model._out = np.asarray(found.w_out, np.float32)
+    if found.w_node is not None and found.points is not None and found.codes is not None:
+        model._node = _nodes_of(found, model._counts)
+
+
+def _nodes_of(found: gensim_import.GensimModel, counts: Any) -> Any:
+    """Gensim's inner nodes as those of our tree: among equal counts gensim joins others first."""
+    points, codes, rows = found.points or [], found.codes or [], np.asarray(found.w_node, np.float32)
+    lengths = [len(path) for path in points]
+    fitting = lengths == [len(path) for path in codes] and len(points) == len(counts)
+    flat = np.concatenate([np.zeros(0, np.int64), *points])
+    if not fitting or ((flat < 0) | (flat >= len(rows))).any() or rows.shape[1] != found.kv.vector_size:
+        raise FormatError("the paths of its Huffman tree do not fit its output layer")
+    bits = np.concatenate([np.zeros(0, np.uint8), *codes]).astype(np.uint8)
+    theirs = Tree(flat.astype(np.int32), np.minimum(bits, 1), np.cumsum([0, *lengths]))
+    nodes = aligned((len(counts), padded(rows.shape[1])))
+    carry_nodes(theirs, rows, build_tree(counts), nodes)
+    return nodes
+
+
+def _take_vectors(model: ModelState, kv: KeyedVectors) -> None:
     model.wv = kv
     model._counts = np.array(kv.expandos.get("count", np.ones(len(kv), np.int64)), np.int64)
     model._node_counts, model._cum_table = model._counts, None
-    model._out = found.w_out
-    model._node = None if found.w_node is None else with_pads(found.w_node, len(kv))
+    model.random = np.random.default_rng(model.seed)

@@ -296,6 +296,7 @@ class Word2Vec(Trainer):
         (True, 5)
         """
         model = cls.__new__(cls)
+        Word2Vec.__init__(model)
         store.load(model, fname, mmap is not None)
         if model.negative and len(model._counts) == len(model.wv):
             model.make_cum_table()
