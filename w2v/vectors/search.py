@@ -138,8 +138,9 @@ def best_of_each(rows: Directions, units: Floats, k: int, exclude: tuple[Ids, Id
     k = min(k, len(rows))
     ids = np.full((len(units), k), -1, np.int64)
     scores = np.full((len(units), k), np.nan, rows.dtype)
-    # Many results per query mean wide tiles, so that their floors hold back most of a tile, and few queries at a time.
-    width = max(TILE_ROWS, 16 * k)
+    # Few queries take wide tiles: less is said to BLAS for the same work. So do many results, for a tile's floors to
+    # hold most of it back, and then the queries are split.
+    width = max(TILE_ROWS, 16 * k, min(_BLOCK_ROWS, QUERY_ROWS * TILE_ROWS // max(1, len(units))))
     step = max(1, min(QUERY_ROWS, QUERY_ROWS * TILE_ROWS // width))
     for first in range(0, len(units), step) if k else ():
         part = slice(first, first + step)
