@@ -73,6 +73,7 @@ class TrainConfig:
     noise_group: int = DEFAULT_NOISE_GROUP  # consecutive centres that share one set of noise words and one step
     seed: int = 1
     threads: int = 1
+    deterministic: bool = False  # the same vectors for the same seed with any number of threads: trains on one
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cbow_gradient", _choice(CbowGradient, self.cbow_gradient, "cbow_gradient"))

@@ -212,8 +212,12 @@ class _Session:
         self.total_tokens = int(corpus.starts[-1])
         self.passes = _passes(config, weights, tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
-        self.workers = [self._make_scratch(longest) for _ in range(min(config.threads, self.chunks))]
+        self.workers = [self._make_scratch(longest) for _ in range(self._threads())]
         self.began = time.perf_counter()
+
+    def _threads(self) -> int:
+        """Workers that update the matrices. Their races are what makes runs differ, so a deterministic run has one."""
+        return 1 if self.config.deterministic else min(self.config.threads, self.chunks)
 
     def _make_scratch(self, longest: int) -> list[Scratch]:
         config, size = self.config, self.weights.w_in.shape[1]

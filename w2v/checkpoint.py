@@ -1,0 +1,152 @@
+"""Checkpoints: a running training on disk, to go on from after a crash.
+
+Owns what is in one and whether it fits a run. A checkpoint is a model file (formats/native.py) in a directory of its own, so that
+its vectors can be queried too; its record adds the place in the run, the corpus's identity and a checksum. The random streams
+need no saving: they are keyed by the place (train.chunk_streams). The file is replaced whole or not at all (atomic.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import TrainConfig
+from .errors import ConfigError, FormatError, TrainingError
+from .formats import native
+from .train import EpochStats, Position, Progress, Result
+from .vectors import KeyedVectors, PackedWords
+from .vocab import Vocab
+from .weights import Weights
+
+FILE = "checkpoint.w2v"
+FREE = ("threads",)  # what a resumed run may do otherwise without another outcome being asked for
+BLOCK_ROWS = 1 << 14
+_UNITS = {"s": 1, "m": 60, "h": 3600, "kw": 1e3, "Mw": 1e6, "Gw": 1e9}
+
+
+@dataclass
+class Checkpoint:
+    """A run as it was when the checkpoint was written."""
+
+    config: TrainConfig
+    identity: str  # of the encoded corpus
+    position: Position
+    epochs: list[EpochStats]
+    weights: Weights
+    lock: NDArray[np.float32] | None
+
+
+def save(directory: str | Path, vocab: Vocab, result: Result, config: TrainConfig, identity: str, lock: Any = None) -> Path:
+    """Write the checkpoint of a run that stands still; returns the file. The one before stays whole until this one is."""
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = result.weights
+    kv = KeyedVectors.from_arrays(PackedWords(vocab.blob, vocab.offsets), weights.vectors, counts=vocab.counts)
+    if lock is not None:
+        kv.expandos["lock"] = lock
+    state: dict[str, Any] = {
+        "corpus": identity,
+        "position": list(result.position),
+        "epochs": [dataclasses.asdict(stats) for stats in result.epochs],
+    }
+    state["checksum"] = _checksum(weights, lock, config, state)
+    size = weights.vector_size
+    native.save_model(
+        folder / FILE, kv, config=config, record={"checkpoint": state},
+        w_out=None if weights.w_out is None else weights.w_out[:, :size],
+        w_node=None if weights.w_node is None else weights.w_node[: max(len(vocab) - 1, 0), :size],
+    )  # fmt: skip
+    return folder / FILE
+
+
+def load(directory: str | Path) -> Checkpoint:
+    """Read a checkpoint; TrainingError where there is none, FormatError where it is not whole."""
+    path = Path(directory) / FILE
+    if not path.is_file():
+        raise TrainingError(f"{directory}: there is no checkpoint here", f"--checkpoint writes {FILE} into its directory")
+    model = native.load_model(path)
+    state = (model.record or {}).get("checkpoint")
+    if not isinstance(state, dict) or model.config is None:
+        raise FormatError(f"{path}: a model, but not a checkpoint", "to train it further, give it to --init")
+    try:
+        position, epochs = Position(*map(int, state["position"])), [EpochStats(**stats) for stats in state["epochs"]]
+        identity, checksum = str(state["corpus"]), state.pop("checksum")
+    except (KeyError, TypeError, ValueError):
+        raise FormatError(f"{path}: its record of the run cannot be read") from None
+    weights = _weights(model, model.config)
+    lock = model.kv.expandos.get("lock")
+    lock = None if lock is None else np.array(lock)
+    if _checksum(weights, lock, model.config, state) != checksum:
+        raise FormatError(f"{path}: the checksum does not match: the file is damaged")
+    return Checkpoint(model.config, identity, position, epochs, weights, lock)
+
+
+def check(saved: Checkpoint, config: TrainConfig, identity: str) -> None:
+    """Refuse to go on with another configuration or another corpus (TrainingError), naming what differs."""
+    before, now = saved.config.to_dict(), config.to_dict()
+    differing = [name for name in before if before[name] != now[name] and name not in FREE]
+    if differing:
+        told = ", ".join(f"{name} was {before[name]} and is now {now[name]}" for name in differing)
+        raise TrainingError(f"this is not the run of the checkpoint: {told}", "resume with the same options")
+    if saved.identity != identity:
+        raise TrainingError(
+            "this is not the run of the checkpoint: the corpus has changed",
+            "resume with the text it was trained on, or start anew from its vectors with --init",
+        )
+
+
+@dataclass
+class Schedule:
+    """When the next checkpoint is due: every so many seconds, or every so many words."""
+
+    seconds: float | None = None
+    words: float | None = None
+    last: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Schedule:
+        """`30s`, `10m`, `2h`: time; `500kw`, `500Mw`, `1Gw`: words. ConfigError for anything else."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|kw|Mw|Gw)", text.strip())
+        if found is None or float(found[1]) <= 0:
+            raise ConfigError(f"{text!r} is not an interval", "such as 30s, 10m, 2h, or 500Mw (million words)")
+        amount = float(found[1]) * _UNITS[found[2]]
+        return cls(words=amount) if found[2].endswith("w") else cls(seconds=amount)
+
+    def due(self, progress: Progress) -> bool:
+        """Whether a checkpoint is due; the interval is counted anew from each yes."""
+        now, every = (progress.seconds, self.seconds) if self.words is None else (progress.words, self.words)
+        if every is None or now - self.last < every:
+            return False
+        self.last = now
+        return True
+
+
+def _weights(model: native.NativeModel, config: TrainConfig) -> Weights:
+    """Fresh matrices, padded again, with the file's numbers in them."""
+    words = len(model.kv)
+    weights = Weights.create(words, config)
+    pairs = ((weights.w_in, model.kv.vectors), (weights.w_out, model.w_out), (weights.w_node, model.w_node))
+    for target, source in pairs:
+        if (target is None) != (source is None):
+            raise FormatError("the checkpoint lacks an output layer that its configuration has, or the other way round")
+        if target is not None and source is not None:
+            target[: len(source), : config.vector_size] = source
+    return weights
+
+
+def _checksum(weights: Weights, lock: Any, config: TrainConfig, state: dict[str, Any]) -> str:
+    """Over all that a run goes on from; its words and counts are the corpus's, whose identity covers them."""
+    digest = hashlib.sha256(json.dumps([config.to_dict(), state], sort_keys=True).encode())
+    matrices = [m[:, : weights.vector_size] for m in (weights.w_in, weights.w_out, weights.w_node) if m is not None]
+    for matrix in [*matrices, *([] if lock is None else [lock])]:
+        for start in range(0, len(matrix), BLOCK_ROWS):
+            digest.update(np.ascontiguousarray(matrix[start : start + BLOCK_ROWS]).data)
+    return digest.hexdigest()
