@@ -1,5 +1,7 @@
 # make install; make check test -- everything else is the same tools with other arguments.
 PYTHON ?= python3
+BENCH ?=     # more arguments for the benchmarks: --corpus text8 --words 4000000
+EVAL_DIR ?=  # directory of the test sets that quality is judged by; none: it is not judged
 
 .PHONY: install check fix test test-slow bench bench-quick
 
@@ -22,14 +24,17 @@ test-slow:  ## the rest: statistical parity with gensim, long property tests
 	$(PYTHON) -m pytest -m slow
 
 bench:  ## every benchmark, each peer in the same run; writes benchmarks/results and the README's table
-	$(PYTHON) -m benchmarks.bench_train
-	$(PYTHON) -m benchmarks.bench_corpus
-	$(PYTHON) -m benchmarks.bench_query
-	$(PYTHON) -m benchmarks.bench_load
+	$(PYTHON) -m benchmarks.bench_train $(BENCH)
+	$(PYTHON) -m benchmarks.bench_corpus $(BENCH)
+	$(PYTHON) -m benchmarks.bench_command $(BENCH)
+	$(PYTHON) -m benchmarks.bench_query $(BENCH)
+	$(PYTHON) -m benchmarks.bench_load $(BENCH)
+	$(if $(EVAL_DIR),$(PYTHON) -m benchmarks.bench_quality $(BENCH) --eval-dir $(EVAL_DIR))
 	$(PYTHON) -m benchmarks.render
 
 bench-quick:  ## under five minutes, smaller work, nothing written to the README
-	$(PYTHON) -m benchmarks.bench_train --quick
-	$(PYTHON) -m benchmarks.bench_corpus --quick
-	$(PYTHON) -m benchmarks.bench_query --quick
-	$(PYTHON) -m benchmarks.bench_load --quick
+	$(PYTHON) -m benchmarks.bench_train --quick --sizes D=100 $(BENCH)
+	$(PYTHON) -m benchmarks.bench_corpus --quick $(BENCH)
+	$(PYTHON) -m benchmarks.bench_command --quick $(BENCH)
+	$(PYTHON) -m benchmarks.bench_query --quick $(BENCH)
+	$(PYTHON) -m benchmarks.bench_load --quick $(BENCH)

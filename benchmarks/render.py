@@ -1,0 +1,190 @@
+"""Writes the README's benchmark section and the chart from results/*.json; no figure is typed by hand.
+
+python -m benchmarks.render
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .common import RESULTS, ROOT
+
+START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+CHART = "speed.png"
+PEERS = ("gensim", "pWord2Vec", "word2vec.c", "fastText")
+NAMES = ("train", "quality", "corpus", "command", "query", "load")
+
+Results = dict[str, dict[str, Any]]
+
+
+def read(directory: Path) -> Results:
+    """The files of results that are there, by name."""
+    files = {name: directory / f"{name}.json" for name in NAMES}
+    return {name: json.loads(path.read_text()) for name, path in files.items() if path.exists()}
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table; every column but the first is a number."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+
+
+def rate(figures: dict[str, Any]) -> str:
+    """Words a second in the unit that reads best."""
+    value = figures["per_second"]
+    return f"{value / 1e6:.2f} M" if value >= 1e6 else f"{value / 1e3:.0f} k"
+
+
+def times(row: dict[str, Any], peer: str) -> str:
+    """How many times faster than the peer we are."""
+    figures = row["contestants"].get(peer)
+    return f"{figures['times_slower']:.1f} ×" if figures else ""
+
+
+def training(results: Results) -> Iterator[str]:
+    found = results["train"]
+    peers = [p for p in PEERS if any(p in row["contestants"] for row in found["rows"])]
+    head = ["model", "D", "threads", "w2v, words/s", "gensim", *(f"against {p}" for p in peers), "share of FMA peak"]
+    rows = [
+        [
+            row["model"],
+            str(row["vector_size"]),
+            str(row["workers"]),
+            rate(row["contestants"]["w2v"]),
+            rate(row["contestants"]["gensim"]) if "gensim" in row["contestants"] else "",
+            *(times(row, p) for p in peers),
+            f"{row['share_of_peak']:.0%}",
+        ]
+        for row in found["rows"]
+    ]
+    yield f"**Training** on {found['words'] / 1e6:.1f} M words, a vocabulary of {found['vocabulary']:,}; raw words a"
+    yield "second, without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300: window 8, 10."
+    yield ""
+    yield from table(head, rows)
+    yield ""
+    loading = max(row["first_call_seconds"] for row in found["rows"])
+    yield from scaling(found["rows"])
+    yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s."
+    yield f"The first call in a process loads a kernel in {loading:.1f} s at most, not counted above."
+
+
+def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What more threads bring, where both were measured."""
+    rates = {(r["model"], r["vector_size"], r["workers"]): r["contestants"]["w2v"]["per_second"] for r in rows}
+    for workers in sorted({r["workers"] for r in rows} - {1}):
+        gains = [f / rates[m, d, 1] for (m, d, w), f in rates.items() if w == workers and (m, d, 1) in rates]
+        if gains:
+            yield f"{workers} threads over one: {min(gains):.2f} to {max(gains):.2f} times as fast."
+
+
+def quality(results: Results) -> Iterator[str]:
+    found = results["quality"]
+    measures = [name for name in found["rows"][0]["contestants"]["w2v"] if name != "train_seconds"]
+    rows = []
+    for row in found["rows"]:
+        ours, gensims = row["contestants"]["w2v"], row["contestants"]["gensim"]
+        pairs = [f"{ours[m]['mean']:.3f} / {gensims[m]['mean']:.3f}" for m in measures]
+        rows.append([row["model"], *pairs, f"{ours['train_seconds']:.0f} / {gensims['train_seconds']:.0f}"])
+    seeds, epochs = found["flags"]["seeds"], found["flags"]["epochs"]
+    words = found["words"] / 1e6
+    yield f"**Quality** after {epochs} epochs of {words:.1f} M words, D=100, means of {seeds} seeds: w2v / gensim."
+    yield ""
+    yield from table(["model", *measures, "seconds"], rows)
+
+
+def other_work(results: Results) -> Iterator[str]:
+    """One table for all that is not training."""
+    rows = []
+    for row in results.get("command", {}).get("rows", []):
+        ours, gensims = row["contestants"]["w2v"], row["contestants"]["gensim"]
+        memory = f"{ours['peak_megabytes']:.0f} MB / {gensims['peak_megabytes']:.0f} MB"
+        what = f"whole command, {row['model']}, {row['epochs']} epochs, {row['workers']} threads"
+        rows.append([what, rate(ours) + " words/s", times(row, "gensim"), f"peak memory {memory}"])
+    for row in results.get("corpus", {}).get("rows", []):
+        rows.append([row["what"], rate(row["contestants"]["w2v"]) + " words/s", times(row, "gensim"), ""])
+    for row in results.get("query", {}).get("rows", []):
+        of = "memory bandwidth" if "gb_per_second" in row else "matrix product"
+        shape = "{:,} × {}".format(*results["query"]["shape"])
+        speed = f"{row['contestants']['w2v']['per_second']:,.0f} queries/s"
+        rows.append([f"{row['what']}, {shape}", speed, times(row, "gensim"), f"{row['share_of_peak']:.0%} of {of}"])
+    for row in results.get("load", {}).get("rows", []):
+        figures = {"contestants": row["one lookup"]}
+        seconds = sorted(row["one lookup"]["w2v"]["seconds"])
+        what = f"load {row['what']}, {row['rows']:,} × {results['load']['size']}"
+        rows.append([what, f"{seconds[len(seconds) // 2]:.3g} s", times(figures, "gensim"), ""])
+    if rows:
+        yield from table(["other work", "w2v", "against gensim", ""], rows)
+
+
+def machine_line(results: Results) -> str:
+    machine = next(iter(results.values()))["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    hardware = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB"
+    return f"{hardware}; {versions}; {machine['date'][:10]}."
+
+
+def section(results: Results, chart: str | None) -> str:
+    """The whole section, in Markdown."""
+    if not results:
+        return "Not measured yet: `make bench` writes this section, from `benchmarks/results`."
+    parts = [[machine_line(results)]]
+    parts += [[f"![words a second]({chart})"]] if chart else []
+    makers = {"train": training, "quality": quality}
+    parts += [list(make(results)) for name, make in makers.items() if name in results]
+    parts += [list(other_work(results))]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def insert(readme: str, text: str) -> str:
+    """The README with the section between its marks replaced; ValueError if a mark is missing."""
+    before, found_start, rest = readme.partition(START)
+    _, found_end, after = rest.partition(END)
+    if not (found_start and found_end):
+        raise ValueError(f"the README has no {START} … {END}")
+    return f"{before}{START}\n{text}\n{END}{after}"
+
+
+def draw(results: Results, path: Path) -> None:
+    """A bar for each contestant and model: one thread, D=100."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    rows = [r for r in results["train"]["rows"] if r["workers"] == 1 and r["vector_size"] == 100]
+    names = [n for n in ("w2v", *PEERS) if any(n in r["contestants"] for r in rows)]
+    figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.8 * len(rows)))
+    height = 0.8 / len(names)
+    for i, name in enumerate(names):
+        values = [r["contestants"].get(name, {}).get("per_second", 0) / 1e6 for r in rows]
+        places = [-place - i * height for place in range(len(rows))]
+        bars = axes.barh(places, values, height, label=name)
+        axes.bar_label(bars, [f"{v:.2f}" if v else "" for v in values], padding=2, fontsize=7)
+    axes.set_yticks([-place - 0.4 + height / 2 for place in range(len(rows))], [r["model"] for r in rows], fontsize=8)
+    axes.set_xlabel("million words a second, one thread, D=100")
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(description="Write the README's benchmark section and the chart.")
+    made.add_argument("--results", type=Path, default=RESULTS)
+    made.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    args = made.parse_args()
+    results = read(args.results)
+    chart = None
+    if any(r["workers"] == 1 and r["vector_size"] == 100 for r in results.get("train", {}).get("rows", [])):
+        draw(results, args.results / CHART)
+        chart = (args.results / CHART).resolve().relative_to(args.readme.resolve().parent).as_posix()
+    args.readme.write_text(insert(args.readme.read_text(), section(results, chart)))
+
+
+if __name__ == "__main__":
+    main()
