@@ -22,6 +22,7 @@ FLOORS = [
     {"formats", "evaluate"},
     {"phrases"},
     {"train"},
+    {"checkpoint"},
     {"model"},
     {"cli"},
     {"__main__"},
