@@ -72,7 +72,7 @@ def test_many_words_are_averaged_in_several_runs(path, monkeypatch):
     matrix = np.random.default_rng(2).standard_normal((600, 20)).astype(np.float32)
     path.write_bytes(model(words, matrix, bucket=100))
     whole = formats.load(path).vectors
-    monkeypatch.setattr("w2v.formats.fasttext._BLOCK", 3000)
+    monkeypatch.setattr("w2v.formats.subwords._BLOCK", 3000)
     np.testing.assert_array_equal(formats.load(path).vectors, whole)
     np.testing.assert_allclose(whole, naive(words, matrix, 3, 6, 100), rtol=1e-5, atol=1e-6)
 
@@ -102,7 +102,7 @@ def test_what_is_refused(path, matrix):
         "quantised fastText models": model(WORDS, matrix, quantised=True),
         "pruned n-grams": model(WORDS, matrix, pruned=3),
         "version 11 or 12": model(WORDS, matrix, version=13),
-        "the input matrix is 10 x 7": model(WORDS, matrix[:10]),
+        "the input matrix is 10 x 7; 58 x 7 is expected": model(WORDS, matrix[:10]),
         "1 words and 2 labels cannot be": model(WORDS, matrix, sizes=(8, 1, 2)),
         "2000000000 words": model(WORDS, matrix, sizes=(2_000_000_000, 2_000_000_000, 0)),
         "breaks off after 8 of 9 words": model(WORDS, matrix, sizes=(9, 9, 0)),
@@ -128,15 +128,16 @@ def test_files_cut_off_anywhere(path, matrix):
 
 
 def test_a_dictionary_without_any_end_takes_no_time(path, matrix):
-    path.write_bytes(model(WORDS, matrix)[:88] + b"x" * 4_000_000)
+    path.write_bytes(model(WORDS, matrix)[:92] + b"x" * 4_000_000)
     with pytest.raises(FormatError, match="breaks off after 0 of 8 words"):
         formats.load(path)
 
 
 def test_a_word_too_long_for_its_ngrams(path):
-    path.write_bytes(model(["x" * 900_000], np.ones((11, 4), np.float32), maxn=1000, bucket=10))
-    with pytest.raises(FormatError, match="too long"):
-        formats.load(path)
+    for word, maxn, message in (("x" * 900_000, 6, "too long"), (b"\x80" * 100, 6, "no text"), ("x", 65, "65 letters")):
+        path.write_bytes(model([word], np.ones((11, 4), np.float32), maxn=maxn, bucket=10))
+        with pytest.raises(FormatError, match=message):
+            formats.load(path, encoding="latin-1")
 
 
 @pytest.mark.parametrize("name", ["crime-and-punishment", "toy-model"])
@@ -152,7 +153,10 @@ def test_vectors_are_those_of_gensim():
     datapath = pytest.importorskip("gensim.test.utils").datapath
     from gensim.models.fasttext import load_facebook_vectors
 
-    ours, theirs = formats.load(datapath("lee_fasttext_new.bin")), load_facebook_vectors(datapath("lee_fasttext_new.bin"))
+    ours, theirs = (
+        formats.load(datapath("lee_fasttext_new.bin")),
+        load_facebook_vectors(datapath("lee_fasttext_new.bin")),
+    )
     words = [word for word in ours.index_to_key if word != "</s>"]  # gensim gives it n-grams, which fastText does not
     np.testing.assert_allclose(ours[words], theirs[words], atol=1e-6)
     assert ours.get_vecattr("the", "count") == theirs.get_vecattr("the", "count")

@@ -160,7 +160,11 @@ def test_damaged_compressed_files(tmp_path, kv, suffix):
     path = tmp_path / f"v.bin{suffix}"
     formats.save(whole, path)
     data = path.read_bytes()
-    for damaged in (data[:-30], data[: len(data) // 2], data[: len(data) // 2] + b"\xff" * 8 + data[len(data) // 2 + 8 :]):
+    for damaged in (
+        data[:-30],
+        data[: len(data) // 2],
+        data[: len(data) // 2] + b"\xff" * 8 + data[len(data) // 2 + 8 :],
+    ):
         path.write_bytes(damaged)
         with pytest.raises(FormatError):
             formats.load(path)

@@ -143,8 +143,8 @@ def test_what_cannot_be_saved(path, kv):
         native.save_model(path, kv, w_out=kv.vectors[:5])
     with pytest.raises(FormatError, match="not compressed"):
         formats.save(kv, f"{path}.gz")
+    formats.save(kv, path)
     with pytest.raises(ConfigError, match="encoding"):
-        formats.save(kv, path)
         formats.load(path, encoding="latin-1")
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -175,10 +175,10 @@ def test_compressed_files_are_read_all_the_same(path, kv):
 # ---- headers that lie
 
 CHANGES = {
-    "overlap": lambda h: h["norms"].update(data_offsets=h["vectors"]["data_offsets"][:1] + [h["vectors"]["data_offsets"][0] + 24]),
+    "overlap": lambda h: h["norms"].update(data_offsets=[n - 24 for n in h["norms"]["data_offsets"]]),
     "gap": lambda h: h.pop("norms"),
     "negative": lambda h: h["vectors"].update(data_offsets=[-4, 164]),
-    "beyond the end": lambda h: h["words"].update(shape=[99], data_offsets=[h["words"]["data_offsets"][0], h["words"]["data_offsets"][0] + 99]),
+    "beyond the end": lambda h: h["words"].update(data_offsets=[h["words"]["data_offsets"][0], 1 << 40]),
     "backwards": lambda h: h["norms"].update(data_offsets=h["norms"]["data_offsets"][::-1]),
     "wrong shape": lambda h: h["vectors"].update(shape=[7, 6, 1]),
     "transposed": lambda h: h["vectors"].update(shape=[7, 6]),
@@ -205,7 +205,7 @@ CHANGES = {
     "header not JSON": lambda h: b"{not json}",
     "header a list": lambda h: b"[]      ",
     "header deep": lambda h: b'{"a":' * 100_000,
-    "header twice": lambda h: b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
+    "a name twice": lambda h: json.dumps(h).encode()[:-1] + b', "words": 3}',
     "header not UTF-8": lambda h: b'{"\xff":1}',
     "huge number": lambda h: b'{"a":{"dtype":"U8","shape":[' + b"9" * 5000 + b'],"data_offsets":[0,0]}}',
 }  # fmt: skip
@@ -238,19 +238,20 @@ def test_files_cut_off_or_longer(path, kv):
         formats.load(path)
 
 
-@pytest.mark.parametrize("offsets", [[1, 3, 9, 9, 17, 20, 26], [0, 3, 2, 9, 17, 20, 26], [0, 4, 9, 9, 17, 20, 26], [0] * 7, [0, -3, 9, 9, 17, 20, 26]])
-def test_word_offsets_that_lie(path, kv, offsets):
+@pytest.mark.parametrize(
+    "lies", [{0: 1}, {1: 10}, {1: -3}, {2: 1 << 62}, {6: 26}, {6: 0}, {2: 6}], ids=lambda lies: str(lies).replace(" ", "")
+)
+def test_word_offsets_that_lie(path, kv, lies):
     formats.save(kv, path)
     data = path.read_bytes()
-    true = np.asarray(kv._packed.offsets if kv._packed else PackedWords.pack(WORDS).offsets)
-    offsets = [*offsets[:-1], int(true[-1])] if any(offsets) else offsets
+    true = PackedWords.pack(WORDS).offsets
     assert data.count(true.tobytes()) == 1
-    path.write_bytes(data.replace(true.tobytes(), np.array(offsets, np.int64).tobytes()))
-    if offsets == [0, 4, *true[2:].tolist()]:
-        assert formats.load(path).index_to_key[0] == "then"  # another cut, but a valid one
-    else:
-        with pytest.raises(FormatError, match="word offsets|not valid UTF-8"):
-            formats.load(path)
+    false = true.copy()
+    for place, value in lies.items():
+        false[place] = value
+    path.write_bytes(data.replace(true.tobytes(), false.tobytes()))
+    with pytest.raises(FormatError, match=r"word offsets|not valid UTF-8"):  # the last cuts a letter in two
+        formats.load(path)
 
 
 def test_words_that_are_not_utf8(path, kv):
@@ -264,4 +265,4 @@ def test_loading_needs_neither_numba_nor_the_safetensors_library(path, kv):
     formats.save(kv, path)
     code = f"from w2v import formats; formats.load({str(path)!r}).most_similar('the'); import sys; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"numba", "safetensors", "pickle5", "smart_open", "zstandard"} & set(loaded)
+    assert not {"numba", "safetensors", "smart_open", "gensim"} & set(loaded)

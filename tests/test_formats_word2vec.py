@@ -190,7 +190,9 @@ def test_made_up_counts_fall_as_gensims_do(tmp_path, kv):
 def test_words_in_other_encodings(tmp_path, kind):
     vectors = np.eye(2, dtype=np.float32)
     name = "café".encode("latin-1")
-    data = b"2 2\n" + (b"a 1 0\n%s 0 1\n" % name if kind == "txt" else b"a %s%s %s" % (vectors[0].tobytes(), name, vectors[1].tobytes()))
+    data = b"2 2\n" + (
+        b"a 1 0\n%s 0 1\n" % name if kind == "txt" else b"a %s%s %s" % (vectors[0].tobytes(), name, vectors[1].tobytes())
+    )
     with pytest.raises(EncodingError, match=r"word 2, b'caf\\xe9', is not utf8") as error:
         load(tmp_path / "v", data)
     assert isinstance(error.value, UnicodeDecodeError)

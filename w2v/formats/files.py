@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic import replacing
+from ..corpus.compressed import ERRORS, HEAD, decompressed
 from ..errors import FileError, FormatError, MissingFileError, TruncatedError, W2VError
 
 Path = str | os.PathLike[str]
@@ -33,7 +34,6 @@ _FREE_GROWTH = 64 << 20
 
 _PART = 8 << 20  # bytes read at a time where a file is read whole
 
-_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -53,8 +53,9 @@ class Source:
             self._raw = _Replayed(_open(self.name))
         try:
             with explained("read", self.name):
-                self._compressed = self._raw.peek(6).startswith(_MAGIC)
-                self._text = _Replayed(_decompressed(self._raw)) if self._compressed else self._raw
+                inner: Any = decompressed(self._raw, self._raw.peek(HEAD))  # type: ignore[arg-type]
+                self._compressed = inner is not self._raw
+                self._text = _Replayed(inner) if self._compressed else self._raw
         except BaseException:
             self.close()
             raise
@@ -172,12 +173,6 @@ def _open(name: str) -> Any:
         raise FileError(f"cannot open {name}: {error}") from error
 
 
-def _decompressed(raw: _Replayed) -> Any:
-    from ..corpus.compressed import decompressed  # here, because it loads zstandard
-
-    return decompressed(raw, raw.peek(6))  # type: ignore[arg-type]
-
-
 def _regular_size(name: str) -> int | None:
     try:
         status = os.stat(name)
@@ -198,11 +193,9 @@ def explained(verb: str, name: str) -> Iterator[None]:
     except EOFError as error:
         raise TruncatedError(f"{name}: the compressed data is cut off") from error
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and (error.errno is not None or verb == "write"):
             raise FileError(f"cannot {verb} {name}: {error.strerror or error}") from error
-        from ..corpus.compressed import ERRORS
-
-        if isinstance(error, ERRORS):
+        if verb == "read" and isinstance(error, ERRORS):
             raise FormatError(f"{name}: the compressed data is damaged: {error}") from error
         raise
 

@@ -21,6 +21,7 @@ from . import arrays, pickled
 from .files import Path, Source
 from .loaded import Loaded, Options
 from .pickled import Name, Object
+from .subwords import Subwords, means
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +143,8 @@ def _model(
 ) -> GensimModel:
     keys = arrays.list_of(next((vectors[k] for k in _KEYS if vectors.get(k) is not None), None))
     matrix = next((m for k in _VECTORS if (m := _array(vectors, k)) is not None), None)
+    if matrix is None and keys is not None:
+        matrix = _from_subwords(vectors, keys)
     if keys is None or matrix is None or matrix.ndim != 2 or matrix.dtype.kind != "f" or len(keys) != len(matrix):
         raise FormatError("it has no word vectors")
     kept = _usable(keys, options, name)
@@ -163,6 +166,21 @@ def _model(
         codes=codes,
         parameters={_RENAMED.get(n, n): v for n, v in model.items() if isinstance(v, (int, float, str)) or v is None},
     )
+
+
+def _from_subwords(vectors: Mapping[str, Any], keys: list[Any]) -> NDArray[Any] | None:
+    """The word vectors of gensim 4's FastText, which saves only what they are made of."""
+    own, buckets = _array(vectors, "vectors_vocab"), _array(vectors, "vectors_ngrams")
+    numbers = [vectors.get(name) for name in ("bucket", "min_n", "max_n")]
+    whole = all(isinstance(n, int) for n in numbers) and all(isinstance(key, str) for key in keys)
+    if own is None or buckets is None or not whole or vectors.get("compatible_hash") is not True:
+        return None
+    subwords = Subwords(*numbers)  # type: ignore[arg-type]
+    fits = own.ndim == buckets.ndim == 2 and own.shape[1] == buckets.shape[1] and len(own) == len(keys)
+    if not fits or (subwords.longest and len(buckets) != subwords.bucket):
+        return None
+    words = [key.encode("utf-8", "surrogatepass") for key in keys]
+    return means(words, own.astype(np.float32, copy=False), buckets.astype(np.float32, copy=False), subwords)
 
 
 def _array(held: Mapping[str, Any], name: str) -> NDArray[Any] | None:
