@@ -47,6 +47,9 @@ class Position(NamedTuple):
     chunk: int = 0
 
 
+START = Position()
+
+
 @dataclass
 class EpochStats:
     """Totals of one epoch. `loss` is the sum over all `pairs` trained (for CBOW, over all centres)."""
@@ -106,6 +109,8 @@ class _Run:
     stats: EpochStats
     halt: bool = False
     error: BaseException | None = None
+    working: int = 0  # threads
+    idle: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -116,7 +121,7 @@ def train(
     *,
     weights: Weights | None = None,
     lock: NDArray[np.float32] | None = None,
-    start: Position = Position(),
+    start: Position = START,
     on_progress: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[int, Result], None] | None = None,
     stop: threading.Event | None = None,
@@ -226,7 +231,8 @@ class _Session:
         made = []
         for path in self.passes:
             if path.noise:
-                made.append(make_scratch(longest, config.window, self.tables.outputs, size, path.options.group, config.negative))
+                group = path.options.group
+                made.append(make_scratch(longest, config.window, self.tables.outputs, size, group, config.negative))
             else:
                 made.append(make_scratch(longest, config.window, max(deepest, M_MAX), size))
         return made
@@ -251,15 +257,20 @@ class _Session:
         run = _Run(start, stats)
         began = time.perf_counter()
         threads = [threading.Thread(target=self._work, args=(run, s), daemon=True) for s in self.workers]
-        for thread in threads:
-            thread.start()
+        run.working = len(threads)
         try:
             for thread in threads:
-                self._wait(thread, run, stop, pause)
+                thread.start()
+            # not in join(): up to Python 3.12 a thread whose join() is interrupted by Ctrl-C passes for ended
+            while not run.idle.wait(POLL_SECONDS):
+                progress = self._report(run)
+                if stop.is_set() or (pause is not None and pause(progress)):
+                    run.halt = True
         finally:
             run.halt = True  # on Ctrl-C too: chunks in work are finished, no more are begun
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:
+                    thread.join()
         if run.error is not None:
             raise run.error
         run.stats.seconds += time.perf_counter() - began
@@ -267,13 +278,6 @@ class _Session:
             run.position = Position(start.epoch + 1, 0)
         self._report(run)
         return run.position
-
-    def _wait(self, thread: threading.Thread, run: _Run, stop: threading.Event, pause: Any) -> None:
-        while thread.is_alive():
-            thread.join(POLL_SECONDS)
-            progress = self._report(run)
-            if stop.is_set() or (pause is not None and pause(progress)):
-                run.halt = True
 
     def _report(self, run: _Run) -> Progress:
         epoch, chunk = run.position
@@ -310,6 +314,11 @@ class _Session:
                     run.stats.words += int(totals[2])
         except BaseException as error:  # handed to the thread that waits
             run.error = error
+        finally:
+            with run.lock:
+                run.working -= 1
+                if run.working == 0:
+                    run.idle.set()
 
     def _train_chunk(self, epoch: int, chunk: int, scratch: list[Scratch]) -> Any:
         """Every output layer in use goes over the chunk, over the same words and windows; returns (loss, pairs, words)."""

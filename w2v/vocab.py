@@ -130,9 +130,7 @@ class Vocab:
         return state.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write word2vec.c's vocabulary format: 'word count' lines, in order. Raises FormatError for a word with a
-        line end.
-        """
+        """Write word2vec.c's format: 'word count' lines, in order. Raises FormatError for a word with a line end."""
         if (self.blob == ord("\n")).any():
             word = next(word for word in self.words if "\n" in word)
             raise FormatError(f"the word {word!r} holds a line end, which this format cannot hold")
@@ -250,14 +248,16 @@ def pack(words: Iterable[str]) -> tuple[Bytes, Ints]:
 
 def unpack(blob: Bytes, offsets: Ints) -> list[str]:
     """The inverse of `pack`. Bytes that are not UTF-8 become U+FFFD."""
+    data = blob.tobytes()
+    within = np.append((blob & 0xC0) == 0x80, False)  # bytes that go on with a character
     try:
-        text = blob.tobytes().decode()
-    except UnicodeDecodeError:
-        data = blob.tobytes()
+        if within[offsets].any():  # a word begins inside a character: broken ones whose bytes fit together by chance
+            raise ValueError
+        text = data.decode()
+    except ValueError:
         return [data[start:stop].decode(errors="replace") for start, stop in pairwise(offsets.tolist())]
-    if len(text) != len(blob):  # from positions in bytes to positions in characters
-        begins = np.concatenate(([0], np.cumsum((blob & 0xC0) != 0x80)))
-        offsets = begins[offsets]
+    if len(text) != len(data):  # from positions in bytes to positions in characters
+        offsets = np.concatenate(([0], np.cumsum(~within[:-1])))[offsets]
     return [text[start:stop] for start, stop in pairwise(offsets.tolist())]
 
 

@@ -66,7 +66,7 @@ def seed_rows(w_in: Matrix, first: int, config: TrainConfig) -> None:
 
 
 def copy_known(weights: Weights, words: Any, vectors: Any) -> int:
-    """Start from pretrained vectors: copy the row of every word that `vectors` (a KeyedVectors) has too; return their number."""
+    """Copy the row of every word that `vectors` (a KeyedVectors) has too; return how many there were."""
     rows, sources = [], []
     for row, word in enumerate(words):
         source = vectors.key_to_index.get(word)

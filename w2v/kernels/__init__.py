@@ -1,4 +1,4 @@
-"""Compiled code, and the glossary of every array it touches. This module imports no more than numpy; the kernels import nothing of w2v.
+"""Compiled code, and the glossary of every array it touches. The kernels import nothing else of w2v, this module only numpy.
 
 V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, K noise words, C <= 2 * window.
 

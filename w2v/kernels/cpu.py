@@ -1,7 +1,7 @@
 """The four training kernels on the CPU: skip-gram and CBOW, each with negative sampling and with hierarchical softmax.
 
-Owns the walk over a chunk: subsampling, windows, noise, and which rows meet. The arithmetic of a step is in tiles.py, the meaning
-of every array in kernels/__init__.py. All four walk alike and differ in two lines: what the outputs of a centre word are
+Owns the walk over a chunk: subsampling, windows, noise, and which rows meet. The arithmetic of a step is
+in tiles.py, the meaning of every array in kernels/__init__.py. All four walk alike and differ in two lines: what the outputs of a centre word are
 (`noise_outputs`, `path_outputs`) and what its input is (`meet_contexts`, `meet_hidden`).
 
 With negative sampling, `options.group` consecutive centres share one set of noise words and make one step together: a context
@@ -15,8 +15,6 @@ one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Re
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -79,9 +77,9 @@ def skipgram_hs(
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
-    """Skip-gram with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and each context c,
+    """Skip-gram with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and each context c, maximise
 
-        maximise  sum_j log sigma((1 - 2 b_j) w_in[c] . w_node[j])          (Mikolov et al. 2013b, eq. 3)
+    sum_j log sigma((1 - 2 b_j) w_in[c] . w_node[j])          (Mikolov et al. 2013b, eq. 3)
     """
     at = 0
     while at < tokens.size:
@@ -142,9 +140,9 @@ def cbow_hs(
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
-    """CBOW with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and the context mean (or sum) h,
+    """CBOW with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and the context mean (or sum) h, maximise
 
-        maximise  sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
+    sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
     """
     at = 0
     while at < tokens.size:
@@ -163,7 +161,7 @@ def cbow_hs(
 
 @helper
 def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
-    """Subsample the sentence that starts at `at` into scratch.words, each with its window, row and lock; return length and end."""
+    """Subsample the sentence at `at` into scratch.words, each with its window, row and lock; return length and end."""
     n, stride = 0, w_in.shape[1]
     while at < tokens.size:
         word = np.int64(tokens[at])

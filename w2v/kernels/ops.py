@@ -1,6 +1,6 @@
 """Scalar pieces that every kernel is made of: the random stream, the keep test, the bounded draw, the noise draw.
 
-Plain functions that call nothing: cpu.py compiles them with numba, cuda.py with numba.cuda, tests/naive.py calls them as they are.
+Plain functions that call nothing: numba compiles them for the CPU, numba.cuda for the GPU, tests/naive.py calls them as is.
 A random stream is an array element that holds a counter: a jitted function that returned the state itself would hand Python an
 int, which comes back as a signed number and changes the stream.
 """

@@ -8,7 +8,6 @@ registers unasked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import llvmlite.binding as llvm
 import numba
@@ -71,7 +70,7 @@ class Vec:
         return Vec(self.builder, self.builder.call(function, [self.value, *(o.value for o in others)]))
 
     def fma(self, factor: Vec | float, addend: Vec | float) -> Vec:
-        """self * factor + addend, rounded once."""
+        """Return self * factor + addend, rounded once."""
         return self._intrinsic("fma", self.like(factor), self.like(addend))
 
     def abs(self) -> Vec:
@@ -92,7 +91,7 @@ class Vec:
         return self._intrinsic("rint")
 
     def times_power_of_2(self, whole: Vec) -> Vec:
-        """self * 2**whole: the whole numbers are added to the exponent bits."""
+        """Return self * 2**whole: the whole numbers are added to the exponent bits."""
         b = self.builder
         shifted = b.shl(b.fptosi(whole.value, _IVEC), ir.Constant(_IVEC, [23] * LANES))
         return Vec(b, b.bitcast(b.add(b.bitcast(self.value, _IVEC), shifted), _VEC))
@@ -173,7 +172,7 @@ def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None
 
 
 def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]) -> list[Vec]:
-    """for i in range(count): carried = body(i, carried); count is at least 1. Returns the last carried vectors."""
+    """Emit: for i in range(count): carried = body(i, carried); count is at least 1. Returns the last carried vectors."""
     entry = builder.block
     head, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
     builder.branch(head)
@@ -184,7 +183,7 @@ def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: C
     results = list(body(index, nodes))
     following = builder.add(index, I64(1))
     index.add_incoming(following, builder.block)
-    for node, result in zip(nodes, results):
+    for node, result in zip(nodes, results, strict=True):
         node.value.add_incoming(result.value, builder.block)
     builder.cbranch(builder.icmp_signed("<", following, count), head, after)
     builder.position_at_end(after)

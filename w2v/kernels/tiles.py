@@ -145,7 +145,7 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts,
         return first, b.select(whole, b.add(first, I64(1)), first), whole
 
     def multiply(rows: int, t: ir.Value, width: int) -> None:
-        """g = <x_c, y_m> for one or two contexts and all outputs."""
+        """Store <x_c, y_m> in g, for one or two contexts and all outputs."""
         first, second, _ = contexts(t)
         x = [_pointer_at(b, w_x, x_off, c) for c in (first, second)[:width]]
         y = [_pointer_at(b, w_y, y_off, b.add(y_at, I64(m))) for m in range(rows)]
@@ -229,7 +229,7 @@ def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, y_off, y_at, n_y, size, 
                 return [gs[m].fma(x, steps[m]) for m in range(rows)]
 
             steps = simd.loop(b, n_x, [simd.constant(b, 0.0)] * rows, context)
-            for p, step in zip(y, steps):  # read again: a word drawn twice as noise is the same row twice
+            for p, step in zip(y, steps, strict=True):  # read again: a word drawn twice as noise is the same row twice
                 simd.store(b, simd.load(b, p, at) + step, p, at)
             return []
 
@@ -284,11 +284,11 @@ def _emit_gather(b, w_x, rows, first, gap, n_x, scale, size, hidden, error, to):
     def stretch(offsets: list[ir.Value]) -> None:
         def add(c: ir.Value, sums: Any) -> list[Vec]:
             row = _pointer_at(b, w_x, rows, _around(b, first, gap, c))
-            return [total + simd.load(b, row, at) for total, at in zip(sums, offsets)]
+            return [total + simd.load(b, row, at) for total, at in zip(sums, offsets, strict=True)]
 
         factor = simd.splat(b, scale)
         sums = simd.loop(b, n_x, [simd.constant(b, 0.0)] * len(offsets), add)
-        for total, at in zip(sums, offsets):
+        for total, at in zip(sums, offsets, strict=True):
             simd.store(b, total * factor, hidden, b.add(to, at))
             simd.store(b, simd.constant(b, 0.0), error, b.add(to, at))
 
@@ -304,7 +304,7 @@ def _emit_scatter(b, w_x, rows, first, gap, n_x, locks, scale, size, error, sour
             place = _around(b, first, gap, c)
             row = _pointer_at(b, w_x, rows, place)
             weight = None if locks is None else simd.splat(b, b.load(b.gep(locks, [place])))
-            for step, at in zip(steps, offsets):
+            for step, at in zip(steps, offsets, strict=True):
                 x = simd.load(b, row, at)
                 simd.store(b, x + step if weight is None else step.fma(weight, x), row, at)
             return []
@@ -343,7 +343,7 @@ def _lower(emit: Callable[..., None], tables: tuple[int, ...] = ()) -> Callable[
                 return _Table(array, builder) if index in tables else array.data
             return None if isinstance(kind, types.NoneType) else value
 
-        emit(builder, *(plain(i, k, v) for i, (k, v) in enumerate(zip(signature.args, values))))
+        emit(builder, *(plain(i, k, v) for i, (k, v) in enumerate(zip(signature.args, values, strict=True))))
         return context.get_dummy_value()
 
     return codegen
@@ -356,7 +356,9 @@ else:
     f32, i64, void = types.float32, types.int64, types.void
 
     @intrinsic
-    def score(typingctx, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
+    def score(  # type: ignore[no-untyped-def]
+        typingctx, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
+    ):
         """g_cm and the loss of one block; `g` holds M_MAX numbers a context, `sign` those of a block twice over."""
         kinds = (w_x, x_off, x_mask, i64, w_y, y_off, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, i64, loss)
         return void(*kinds), _lower(_emit_score, tables=(9,))
