@@ -105,6 +105,7 @@ LIMITS = st.fixed_dictionaries(
 @given(data=BYTES, sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5), limits=LIMITS, lower=st.booleans())
 @example(data=b"", sizes=[1], limits={"min_count": 1}, lower=False)
 @example(data=b"a\xe2\x80\x80b" * 9, sizes=[1], limits={"min_count": 1}, lower=False)
+@example(data=b"\xad \xc2", sizes=[1], limits={"min_count": 1}, lower=False)
 @example(data="ΟΔΟΣ οδος Οδός".encode() * 2, sizes=[3], limits={"min_count": 1}, lower=True)
 def test_any_bytes_in_any_portions(data, sizes, limits, lower):
     check(Dribble(data, sizes), naive.sentences_of(data), lower=lower, **limits)
@@ -370,8 +371,24 @@ def test_max_final_vocab_and_the_min_count_that_was_needed():
 
 @pytest.mark.parametrize("name", ["max_vocab_size", "max_final_vocab", "max_sentence_length", "chunk_words"])
 def test_limits_below_one_are_refused(name):
-    with pytest.raises(ConfigError, match=name):
-        encode([["a"]], **{name: 0})
+    for value in (0, -1, 1.5, "9", True):
+        with pytest.raises(ConfigError, match=name):
+            encode([["a"]], **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_count": -1}, "min_count"),
+        ({"memory_limit": -1}, "memory_limit"),
+        ({"vocab": "vocab.txt"}, "not a Vocab"),
+        ({"vocab": Vocab.from_counts({"a": 1}), "max_final_vocab": 1}, "cannot shrink"),
+        ({"tokenizer": "split"}, "callable"),
+    ],
+)
+def test_other_nonsense_is_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        encode([["a"]], **options)
 
 
 def test_everything_under_min_count():

@@ -25,7 +25,7 @@ from w2v.corpus.slots import PAD
 from w2v.corpus.spill import IdStream, ScratchFile
 from w2v.corpus.table import WordTable
 from w2v.corpus.words import MAX_WORD, pieces, words
-from w2v.errors import CorpusError
+from w2v.errors import ConfigError, CorpusError
 from w2v.vocab import pack, unpack
 
 settings.register_profile("compiled", deadline=None)  # the first example compiles
@@ -72,9 +72,7 @@ def test_the_plain_twins_do_what_the_intrinsics_do():
         "v, c = encode(io.BytesIO(sys.stdin.buffer.read()), min_count=1); print(ascii(v.words), c.read(0).tolist())"
     )
     options = {"input": SAMPLE, "capture_output": True, "check": True}
-    plain = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, **options
-    )
+    plain = subprocess.run([sys.executable, "-W", "error", "-c", code], env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, **options)
     vocab, corpus = encode(io.BytesIO(SAMPLE), min_count=1)
     assert plain.stdout.decode().strip() == f"{vocab.words!a} {corpus.read(0).tolist()}"
 
@@ -227,12 +225,15 @@ def test_a_full_disk_is_told_in_one_line(monkeypatch, tmp_path):
 
 
 def test_a_directory_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="not a directory"):
+        encode([["a"] * 9], tmp_dir=tmp_path / "none")
     with pytest.raises(CorpusError, match="No such file"):
-        encode([["a"] * 3_000_000], memory_limit=0, tmp_dir=tmp_path / "none")
+        ScratchFile(str(tmp_path / "none"))
 
 
-def test_small_corpora_need_no_disk_at_all(tmp_path):
-    encode([["a"] * 9], tmp_dir=tmp_path / "none")
+def test_small_corpora_need_no_disk_at_all(monkeypatch):
+    monkeypatch.setattr(spill.tempfile, "TemporaryFile", None)
+    assert encode([["a"] * 9])[1].n_tokens == 9
 
 
 # -- renumbering and the second pass ----------------------------------------------------------------------------------

@@ -1,6 +1,4 @@
-"""Opening text: every kind of place, every compression by its content, every failure in one line that names the
-place.
-"""
+"""Opening text: every kind of place, compression by content, every failure in one line that names the place."""
 
 from __future__ import annotations
 
@@ -91,9 +89,7 @@ def test_damaged_data_is_an_error_with_file_and_position(tmp_path, kind):
     data = bytearray(COMPRESS[kind](TEXT))
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(
-        CorpusError, match=r"cannot read .*corpus.txt after [\d,]+ bytes of text \(byte [\d,]+ of the file\)"
-    ):
+    with pytest.raises(CorpusError, match=r"cannot read .*corpus.txt after [\d,]+ bytes of text \(byte [\d,]+ of the file\)"):
         read(path)
 
 

@@ -58,6 +58,7 @@ def test_frequency_order_of_nothing():
 
 def test_unpack_repairs_what_is_not_utf8():
     assert unpack(np.frombuffer(b"a\xffb", np.uint8), np.array([0, 2, 3])) == ["a�", "b"]
+    assert unpack(np.frombuffer("é".encode(), np.uint8), np.array([0, 1, 2])) == ["�", "�"]
 
 
 def test_min_count_and_total():
@@ -70,9 +71,7 @@ def test_min_count_and_total():
     assert list(vocab) == ["a", "b"]
 
 
-@pytest.mark.parametrize(
-    ("limit", "expected"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b"]), (4, ["a", "b", "c", "d"])]
-)
+@pytest.mark.parametrize(("limit", "expected"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b"]), (4, ["a", "b", "c", "d"])])
 def test_max_final_vocab_raises_min_count_and_never_parts_equals(limit, expected):
     counts = {"a": 9, "b": 7, "c": 3, "d": 3, "e": 1}
     assert Vocab.from_counts(counts, max_final_vocab=limit).words == expected

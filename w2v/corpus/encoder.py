@@ -114,19 +114,19 @@ def encode(
     memory_limit         bytes of ids kept in memory; more go to a temporary file in `tmp_dir`
     progress             called after every block with (bytes done, bytes in all or None, words)
 
-    Memory: the types (about 100 bytes each), `memory_limit`, and some megabytes. The result depends on the words
-    alone, not on files, blocks or memory. Raises CorpusError: missing, unreadable or damaged input, no words, none
-    left, disk full.
+    Memory: the types (about 100 bytes each), `memory_limit`, and some megabytes, however long the text, its lines and
+    its words. The result depends on the sentences alone, not on how they arrive. Raises ConfigError for a parameter;
+    CorpusError for missing, unreadable or damaged input, no words, none left, a full disk.
     """
-    if vocab is not None and max_final_vocab is not None:
-        raise ConfigError("max_final_vocab cannot shrink a vocabulary that is given")
-    _check_at_least_one(
-        max_vocab_size=max_vocab_size,
-        max_final_vocab=max_final_vocab,
-        max_sentence_length=max_sentence_length,
-        chunk_words=chunk_words,
-    )
+    _check_whole_numbers(min_count=(min_count, 0), max_final_vocab=(max_final_vocab, 1), memory_limit=(memory_limit, 0))
+    _check_whole_numbers(max_vocab_size=(max_vocab_size, 1), max_sentence_length=(max_sentence_length, 1))
+    _check_whole_numbers(chunk_words=(chunk_words, 1))
+    _check_vocab(vocab, max_final_vocab)
+    if tokenizer is not None and not callable(tokenizer):
+        raise ConfigError(f"the tokenizer must be callable, not {type(tokenizer).__name__}")
     directory = None if tmp_dir is None else os.fspath(tmp_dir)
+    if directory is not None and not os.path.isdir(directory):
+        raise ConfigError(f"tmp_dir is not a directory: {directory}")
     table = WordTable(min(MAX_TYPES if max_vocab_size is None else max_vocab_size, 2**31 - 2))
     if vocab is not None:
         table.keep(vocab.blob, vocab.offsets)
@@ -150,10 +150,19 @@ def encode(
     return vocab, EncodedCorpus(ids, encoded.starts, stats, _identity(encoded, vocab))
 
 
-def _check_at_least_one(**values: int | None) -> None:
-    for name, value in values.items():
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} must be at least 1, not {value}")
+def _check_whole_numbers(**values: tuple[int | None, int]) -> None:
+    for name, (value, least) in values.items():
+        if value is not None and (not hasattr(value, "__index__") or isinstance(value, bool) or value < least):
+            raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def _check_vocab(vocab: Any, max_final_vocab: int | None) -> None:
+    if vocab is None:
+        return
+    if not isinstance(vocab, Vocab):
+        raise ConfigError(f"vocab is {type(vocab).__name__}, not a Vocab", "make one by Vocab.load or Vocab.from_counts")
+    if max_final_vocab is not None:
+        raise ConfigError("max_final_vocab cannot shrink a vocabulary that is given")
 
 
 def _refuse_emptiness(stats: CorpusStats) -> None:

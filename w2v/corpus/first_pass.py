@@ -1,5 +1,4 @@
-"""The first pass: every stream through the tokeniser, provisional ids out. Owns the block buffer and the order of
-events.
+"""The first pass: every stream through the tokeniser, provisional ids out. Owns the buffer and the order of events.
 
 Whatever is read becomes one sequence of ids, -1 behind each sentence, however the bytes arrive: neither short reads nor
 compression change it. A file ends its last line, if it does not do so itself.

@@ -1,6 +1,4 @@
-"""What users hand in as a corpus, told apart and read by the first pass. Owns the question "is this files, lists or
-texts?".
-"""
+"""What users hand in as a corpus, told apart and read. Owns the question: files, lists or texts?"""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ Progress = Callable[[int, int | None, int], Any]  # bytes done, bytes in all whe
 Tokenizer = Callable[[str], Iterable[str]]
 
 
-def read_all(
-    source: Any, tokenizer: Tokenizer | None, first: FirstPass, stats: CorpusStats, progress: Progress | None
-) -> None:
+def read_all(source: Any, tokenizer: Tokenizer | None, first: FirstPass, stats: CorpusStats, progress: Progress | None) -> None:
     """Read everything that `source` stands for (see `encode`)."""
     found = _as_places(source, tokenizer)
     if found is None and _cuts_no_longer(source, first) and tokenizer is None:
@@ -107,9 +103,7 @@ def _read_tokens(stream: TokenStream, first: FirstPass, stats: CorpusStats, repo
     stats.empty_tokens += stream.tokens - (first.words - before)
 
 
-def _report(
-    progress: Progress | None, first: FirstPass, total: int | None, done: Callable[[], int]
-) -> Callable[[], Any]:
+def _report(progress: Progress | None, first: FirstPass, total: int | None, done: Callable[[], int]) -> Callable[[], Any]:
     if progress is None:
         return lambda: None
     return lambda: progress(done(), total, first.words)

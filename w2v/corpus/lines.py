@@ -1,7 +1,6 @@
 """Text files as Python sentences: LineSentence and PathLineSentences, gensim's names. Counts and encodes nothing.
 
-They find the same words as encode() does in the same files (words.py); encode(), given one of them, reads the files
-itself.
+They find the same words as encode() in the same files (words.py); encode(), given one of them, reads the files.
 """
 
 from __future__ import annotations
@@ -61,9 +60,7 @@ class LineSentence:
 
 
 class PathLineSentences(LineSentence):
-    """LineSentence over all files of one directory, in the order of their names, subdirectories left out; or over one
-    file.
-    """
+    """LineSentence over the files of one directory, sorted by name, subdirectories left out; or over one file."""
 
     def __init__(self, source: Any, max_sentence_length: int = 10_000, limit: int | None = None) -> None:
         super().__init__(source, max_sentence_length, limit)

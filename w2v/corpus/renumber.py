@@ -1,8 +1,7 @@
 """From provisional ids to vocabulary ids. Owns the order in which trims renumbered types, and undoes it backwards.
 
-A trim (table.py) numbers the surviving types anew, so an id means what the trims behind it say. Each trim's map goes
-to a temporary file; at the end they are composed from the last to the first: memory for two maps, however many trims
-there were.
+A trim (table.py) numbers the surviving types anew, so an id means what the trims behind it say. Each trim's map goes to
+a temporary file; at the end they are composed from the last to the first, with memory for two of them.
 """
 
 from __future__ import annotations

@@ -29,9 +29,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True)
 class Place:
-    """One thing to read: a path, '-' or a URL; or an open file. `found`: met in a directory, so skipped unless it is
-    text.
-    """
+    """A path, '-' or a URL; or an open file. `found`: met in a directory or by a glob, so skipped unless it is text."""
 
     name: str
     file: Any = None
@@ -75,9 +73,7 @@ def _expand(source: Any) -> list[Place]:
         matches = sorted(glob.glob(name, recursive=True))
         if not matches:
             raise CorpusError(f"no file matches {name}")
-        return [
-            p for m in matches for p in (_walk(m, empty_is_fine=True) if os.path.isdir(m) else [Place(m, found=True)])
-        ]
+        return [p for m in matches for p in (_walk(m, empty_is_fine=True) if os.path.isdir(m) else [Place(m, found=True)])]
     shown = name if len(name) <= 200 else name[:200] + "..."
     hint = "a string is the path of a text file; for text in memory give lists of words, or a tokenizer"
     raise CorpusError(f"no such file or directory: {shown!r}", hint)
@@ -221,9 +217,7 @@ class _Reader(io.RawIOBase):
 
 
 class _Peekable(io.RawIOBase):
-    """A byte stream whose next bytes can be seen before they are read. `position`: bytes read, seen ones not
-    included.
-    """
+    """A byte stream whose next bytes can be seen before they are read. `position`: bytes read, not those only seen."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner

@@ -1,6 +1,4 @@
-"""What was found in a corpus, and what was done with it. Owns the counters and their one paragraph; counts nothing
-itself.
-"""
+"""What was found in a corpus and what was done with it. Owns the counters and their paragraph; counts nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class CorpusStats:
-    """Counters of one encoding run. Every word read is in `raw_words`; what did not become an id is in one of the
-    others.
-    """
+    """Counters of one run. Every word read is in `raw_words`; what did not become an id is in one of the others."""
 
     files: int = 0
     skipped_files: int = 0  # met in a directory or by a glob, with NUL bytes at their beginning

@@ -58,9 +58,7 @@ class WordTable:
         return int(self.state[s.TYPES])
 
     def make_room(self) -> NDArray[np.int32] | None:
-        """Room for more types, or longer ones. After a trim: old id -> new id, -1 for a forgotten type; otherwise
-        None.
-        """
+        """Room for more, or longer, types. After a trim: old id -> new id, -1 for a forgotten type; otherwise None."""
         if len(self) >= self.max_types:
             return self._trim()
         if len(self) >= self.state[s.LIMIT]:

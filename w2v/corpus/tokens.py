@@ -23,9 +23,7 @@ _BLOCK = 1 << 20  # characters joined at a time
 
 
 class TokenStream:
-    """What source.Stream is for files: `readinto`, for an iterable of token lists. `tokens`: how many were given so
-    far.
-    """
+    """What source.Stream is for files, for an iterable of token lists. `tokens`: how many were given so far."""
 
     name = "the sentences"
     raw_position = 0
@@ -90,9 +88,7 @@ def _as_list(sentence: Any) -> list[Any]:
 
 
 def tokenised(texts: Iterable[Any], tokenizer: Callable[[str], Iterable[str]]) -> Iterator[Iterable[str]]:
-    """The tokens of each text. Raises CorpusError where a text is not a string, or the tokenizer does not return
-    words.
-    """
+    """The tokens of each text. Raises CorpusError where a text is no string, or the tokenizer returns no words."""
     for text in texts:
         if not isinstance(text, str):
             hint = "with a tokenizer, give strings"

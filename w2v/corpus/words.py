@@ -55,9 +55,7 @@ def pieces(readinto: Callable[[memoryview], int]) -> Iterator[tuple[bytes, bool]
 
 
 def _cut(run: bytes) -> tuple[bytes, bytes]:
-    """Part a run at its last space. Of an unfinished word that is too long already, the end is enough to leave it
-    out.
-    """
+    """Part a run at its last space. Of an unfinished word that is too long already, the end is enough."""
     at = run.translate(_TO_SPACES).rfind(b" ")
     if at < 0:
         text = run.decode(errors="surrogateescape")
@@ -68,7 +66,5 @@ def _cut(run: bytes) -> tuple[bytes, bytes]:
 
 
 def carried(unfinished: bytes) -> bytes:
-    """What must be kept of a word that goes on: all, or, if it is too long anyway, enough to know that, and how it
-    ends.
-    """
+    """What to keep of a word that goes on: all, or, if it is too long already, enough to tell that and how it ends."""
     return unfinished[-(MAX_WORD + 4) :]
