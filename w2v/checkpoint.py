@@ -1,8 +1,9 @@
 """Checkpoints: a running training on disk, to go on from after a crash.
 
 Owns what is in one and whether it fits a run. A checkpoint is a model file (formats/native.py) in a directory of its
-own, so that its vectors can be queried too; its record adds the place in the run, the corpus's identity and a checksum. The random streams
-need no saving: they are keyed by the place (train.chunk_streams). The file is replaced whole or not at all (atomic.py).
+own, so that its vectors can be queried too; its record adds the place in the run, the corpus's identity and a
+checksum. The random streams need no saving: they are keyed by the place (train.chunk_streams). The file is replaced
+whole or not at all (atomic.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The four training kernels on the CPU: skip-gram and CBOW, each with negative sampling and with hierarchical softmax.
 
-Owns the walk over a chunk: subsampling, windows, noise, and which rows meet. The arithmetic of a step is
-in tiles.py, the meaning of every array in kernels/__init__.py. All four walk alike and differ in two lines: what the outputs of a centre word are
-(`noise_outputs`, `path_outputs`) and what its input is (`meet_contexts`, `meet_hidden`).
+Owns the walk over a chunk: subsampling, windows, noise, and which rows meet. The arithmetic of a step is in tiles.py,
+the meaning of every array in kernels/__init__.py. All four walk alike and differ in two lines: what the outputs of a
+centre word are (`noise_outputs`, `path_outputs`) and what its input is (`meet_contexts`, `meet_hidden`).
 
 With negative sampling, `options.group` consecutive centres share one set of noise words and make one step together: a context
 of several of them meets each noise row once, with the multiplicity as weight. Noise words come from a pool of the POOL latest
@@ -140,7 +140,7 @@ def cbow_hs(
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
-    """CBOW with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and the context mean (or sum) h, maximise
+    """CBOW with hierarchical softmax: for centre o with Huffman path (node j, bit b_j), h from its contexts, maximise
 
     sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
     """

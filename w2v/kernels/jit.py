@@ -8,8 +8,9 @@ from typing import Any
 
 import numba
 
-# `_nrt=False` compiles without numba's reference counting: kernels only borrow their arrays, and the counting, atomic and at
-# every hand-over of an array, cost twice as much as the arithmetic. The price: kernels cannot allocate, which they must not anyway.
+# `_nrt=False` compiles without numba's reference counting: kernels only borrow their arrays, and the counting, atomic
+# and at every hand-over of an array, cost twice as much as the arithmetic. The price: kernels cannot allocate, which
+# they must not anyway.
 # All but nnan and ninf: NaN and infinity must survive, so that a diverging run can be seen. `reassoc` vectorises
 # reductions, `contract` makes fused multiply-adds. numba wants a set here, not a frozenset.
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
