@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import os
 import pickle
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 
 from w2v.cli import main
 from w2v.cli.console import shown
+from w2v.config import TrainConfig
 
 TEXT = "the cat sat on the mat\nthe dog sat on the log\n" * 60
 
@@ -107,6 +109,7 @@ def test_aliases_are_the_same_options(home, tmp_path):
         ["--hs"],
         ["--hs", "--negative", "0"],
         ["--negative", "2"],
+        ["--noise-group", "1"],
         ["--ns-exponent", "-0.5"],
         ["--sample", "20"],
         ["--fixed-window"],
@@ -432,6 +435,11 @@ def test_help_is_quick():
 
     # 0.15 s on a quiet machine; a busy one gets twice that, which importing numpy or numba would still exceed
     assert min(seconds() for _ in range(8)) < 0.3
+
+
+def test_every_parameter_of_a_run_has_an_option():
+    options = {parameter.name for parameter in main.commands["train"].params}
+    assert {field.name for field in dataclasses.fields(TrainConfig)} <= options
 
 
 def test_every_command_has_help():

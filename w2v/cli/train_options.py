@@ -42,6 +42,8 @@ MODEL = [
     _field("--sg/--cbow", "sg", help="Skip-gram, or continuous bag of words."),
     _field("--hs", "hs", is_flag=True, help="Hierarchical softmax; alone with --negative 0."),
     _field("--negative", "negative", type=int, metavar="N", help="Noise words per centre; 0: no negative sampling."),
+    _field("--noise-group", "noise_group", type=int, metavar="N",
+           help="Neighbouring centres that share their noise words: faster; 1 is word2vec.c's way."),
     _field("--ns-exponent", "ns_exponent", type=float, metavar="X", help="Noise is drawn by count ** X."),
     _field("--sample", "sample", type=float, metavar="X",
            help="Thin out words above this share of the corpus; 0: none; 1 or more: above a count."),
@@ -60,7 +62,9 @@ RUN = [
            show_default=f"{DEFAULT_ALPHA}; {DEFAULT_ALPHA_DIVIDED} for CBOW with divided gradient"),
     _field("--min-alpha", "min_alpha", type=float, metavar="X", help="Last learning rate, reached linearly."),
     _field("--threads", "--workers", "threads", type=int, metavar="N", default=usable_cpus,
-           show_default="all processors", help="Threads. With 1 a run is repeatable bit for bit."),
+           show_default="all processors", help="Threads. With 1 a run can be repeated bit for bit."),
+    _field("--deterministic", "deterministic", is_flag=True,
+           help="The same vectors whatever the number of threads: train on one."),
     _field("--seed", "seed", type=int, metavar="N", help="Of all random draws."),
 ]  # fmt: skip
 
