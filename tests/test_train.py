@@ -1,0 +1,446 @@
+"""train.py: what each chunk is given, what a run adds up to, and how runs stop, go on and fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from w2v.config import TrainConfig
+from w2v.errors import ConfigError, TrainingError
+from w2v.kernels import cpu, ops
+from w2v.train import EpochStats, Position, chunk_streams, make_options, train
+from w2v.weights import Weights
+
+WORDS = 30
+COUNTS = np.arange(WORDS, 0, -1, dtype=np.int64)
+BOTH_LAYERS = [
+    pytest.param(TrainConfig(vector_size=12, hs=True, negative=3, epochs=2, sg=sg, sample=0.05), id=name)
+    for sg, name in ((True, "skipgram"), (False, "cbow"))
+]
+SMALL = TrainConfig(vector_size=12, negative=3, epochs=2, sample=0)
+
+
+class ListCorpus:
+    """An encoded corpus in memory. `hook` is called before each chunk is read, with its number."""
+
+    def __init__(self, chunks, raw_words=None, hook=lambda k: None):
+        self.chunks, self.hook = [np.array(c, np.int32) for c in chunks], hook
+        for chunk in self.chunks:
+            chunk.flags.writeable = False  # as EncodedCorpus does
+        self.n_tokens = sum(int((c >= 0).sum()) for c in self.chunks)
+        self.raw_words = self.n_tokens if raw_words is None else raw_words
+        self.starts = np.cumsum([0, *map(len, self.chunks)])
+
+    def read(self, k):
+        self.hook(k)
+        return self.chunks[k]
+
+
+def make_corpus(chunks=4, sentences=5, length=8, seed=1, **options):
+    """Chunks of unequal size: words that come in pairs (2k, 2k + 1), so that there is something to learn."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for k in range(chunks):
+        sizes = rng.integers(1, length, sentences + k)
+        parts = [np.stack([a := rng.integers(0, WORDS // 2, n) * 2, a + 1], 1).ravel() for n in sizes]
+        made.append(np.concatenate([np.append(p, -1) for p in parts]))
+    return ListCorpus(made, **options)
+
+
+def matrices(weights):
+    return [m for m in (weights.w_in, weights.w_out, weights.w_node) if m is not None]
+
+
+def assert_same_bits(one, other):
+    for a, b in zip(matrices(one), matrices(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Recorder:
+    """Stands in for the four kernels and notes what it is called with. It reports one unit of loss for each token."""
+
+    def __init__(self, monkeypatch):
+        self.calls = []
+        for name in ("skipgram_ns", "skipgram_hs", "cbow_ns", "cbow_hs"):
+            monkeypatch.setattr(cpu, name, self._stand_in(name))
+
+    def _stand_in(self, name):
+        def kernel(tokens, keep, table, w_in, w_y, lock, lr, options, rng, scratch, stats):
+            self.calls.append((name, tokens, lr, options, rng.copy(), lock))
+            stats[:] = len(tokens), 2 * len(tokens), (tokens >= 0).sum()
+
+        return kernel
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    return Recorder(monkeypatch)
+
+
+# --- what a run adds up to --------------------------------------------------------------------------------------------
+
+
+def test_training_learns_which_words_go_together():
+    config = dataclasses.replace(SMALL, epochs=30, alpha=0.1, window=1)
+    result = train(make_corpus(8), COUNTS, config)
+    losses = [epoch.mean_loss for epoch in result.epochs]
+    assert losses[0] > 1.3 * losses[-1]
+    vectors = result.weights.vectors / np.linalg.norm(result.weights.vectors, axis=1, keepdims=True)
+    scores = result.weights.vectors @ result.weights.w_out[:, :12].T
+    assert (scores[::2].argmax(1) == np.arange(1, WORDS, 2)).mean() > 0.9
+    assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize("config", BOTH_LAYERS)
+def test_one_thread_is_repeatable_bit_for_bit(config):
+    one, other = (train(make_corpus(), COUNTS, config) for _ in range(2))
+    assert_same_bits(one.weights, other.weights)
+    assert [e.loss for e in one.epochs] == [e.loss for e in other.epochs]
+    another_seed = train(make_corpus(), COUNTS, config.replace(seed=2))
+    assert not np.array_equal(one.weights.w_in, another_seed.weights.w_in)
+
+
+@pytest.mark.parametrize("config", BOTH_LAYERS)
+def test_hierarchical_softmax_beside_negative_sampling_trains_both(config):
+    result, before = train(make_corpus(), COUNTS, config), Weights.create(WORDS, config)
+    for after, untrained in zip(matrices(result.weights), matrices(before), strict=True):
+        assert np.abs(after - untrained).max() > 0.001
+    alone = [train(make_corpus(), COUNTS, config.replace(**c)) for c in ({"hs": False}, {"negative": 0})]
+    assert {e.pairs for e in result.epochs} == {e.pairs for run in alone for e in run.epochs}
+    both, single = result.epochs[0].mean_loss, [run.epochs[0].mean_loss for run in alone]
+    assert both == pytest.approx(sum(single), rel=0.1)
+
+
+def test_the_totals_of_an_epoch(recorder):
+    corpus = make_corpus(raw_words=10_000)
+    result = train(corpus, COUNTS, SMALL)
+    stream = int(corpus.starts[-1])
+    assert [(e.loss, e.pairs, e.words) for e in result.epochs] == [(stream, 2 * stream, corpus.n_tokens)] * 2
+    assert result.epochs[0].mean_loss == 0.5
+    assert EpochStats().mean_loss == 0
+    assert (result.words, result.finished, result.position) == (20_000, True, (2, 0))
+    assert result.seconds >= max(e.seconds for e in result.epochs) > 0
+
+
+def test_both_layers_go_over_the_same_words_and_the_pairs_count_once(recorder):
+    corpus = make_corpus()
+    result = train(corpus, COUNTS, SMALL.replace(hs=True, epochs=1))
+    calls = list(zip(recorder.calls[::2], recorder.calls[1::2], strict=True))
+    assert len(calls) == 4
+    for ns, hs in calls:
+        assert (ns[0], hs[0]) == ("skipgram_ns", "skipgram_hs")
+        assert ns[1] is hs[1]
+        assert ns[2] == hs[2]
+        np.testing.assert_array_equal(ns[4], hs[4])
+    assert result.epochs[0].loss == 2 * corpus.starts[-1]
+    assert result.epochs[0].pairs == 2 * corpus.starts[-1]
+    assert result.epochs[0].words == corpus.n_tokens
+
+
+# --- what each chunk is given -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("alpha", "first"), [(None, 0.025), (0.5, 0.5)])
+def test_the_learning_rate_falls_linearly_with_the_place_in_the_run(recorder, alpha, first):
+    corpus = make_corpus()
+    train(corpus, COUNTS, SMALL.replace(alpha=alpha, min_alpha=0.001, epochs=3))
+    share = np.concatenate([(epoch + corpus.starts[:-1] / corpus.starts[-1]) / 3 for epoch in range(3)])
+    rates = [lr for _, _, lr, *_ in recorder.calls]
+    assert rates == [np.float32(first - (first - 0.001) * done) for done in share]
+    assert rates[0] == np.float32(first)
+    assert {type(lr) for lr in rates} == {np.float32}
+
+
+def test_corrected_cbow_starts_at_a_rate_of_its_own(recorder):
+    train(make_corpus(), COUNTS, SMALL.replace(sg=False, cbow_gradient="divided"))
+    assert recorder.calls[0][2] == np.float32(SMALL.replace(sg=False, cbow_gradient="divided").start_alpha)
+    assert recorder.calls[0][2] > np.float32(0.025)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_chunks_and_their_streams_do_not_depend_on_the_threads(recorder, threads):
+    corpus = make_corpus()
+    train(corpus, COUNTS, SMALL.replace(threads=threads, seed=7))
+    keys = {(epoch, k): tuple(chunk_streams(7, epoch, k)) for epoch in range(2) for k in range(4)}
+    found = [(tuple(rng), tokens.size) for _, tokens, _, _, rng, _ in recorder.calls]
+    assert sorted(found) == sorted((key, corpus.chunks[k].size) for (_, k), key in keys.items())
+    assert len(set(keys.values())) == 8
+    first_epoch = {rng for rng, _ in found[:4]}
+    assert first_epoch == {keys[0, k] for k in range(4)}
+
+
+def test_several_threads_end_at_a_similar_loss():
+    config = SMALL.replace(epochs=6, alpha=0.05)
+    one = train(make_corpus(60), COUNTS, config).epochs[-1]
+    several = train(make_corpus(60), COUNTS, config.replace(threads=3)).epochs[-1]
+    assert several.pairs == one.pairs
+    assert several.words == one.words
+    assert several.mean_loss == pytest.approx(one.mean_loss, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("saturation", "noise", "clamp", "skip"),
+    [
+        ("clamp", True, 6, math.inf),
+        ("clamp", False, math.inf, 6),  # word2vec.c leaves saturated nodes of a path alone
+        ("skip", True, math.inf, 6),
+        ("skip", False, math.inf, 6),
+        ("none", True, math.inf, math.inf),
+        ("none", False, math.inf, math.inf),
+    ],
+)
+def test_saturation_as_each_output_layer_takes_it(saturation, noise, clamp, skip):
+    options = make_options(TrainConfig(saturation=saturation, hs=True), noise=noise)
+    assert (options.clamp, options.skip) == (clamp, skip)
+    assert {type(options.clamp), type(options.skip)} == {np.float32}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, {"window": 5, "shrink": 1, "negative": 5, "mean": 1, "divide": 0}),
+        ({"shrink_windows": False, "window": 3}, {"window": 3, "shrink": 0}),
+        ({"noise_group": 4}, {"group": 4}),
+        ({"cbow_gradient": "divided"}, {"mean": 1, "divide": 1}),
+        ({"cbow_gradient": "divided", "cbow_mean": False}, {"mean": 0, "divide": 0}),
+    ],
+)
+def test_the_configuration_in_numbers(config, expected):
+    options = make_options(TrainConfig(sg=False, **config), noise=True)._asdict()
+    assert {name: options[name] for name in expected} == expected
+    assert {type(v) for v in options.values()} == {int, np.float32}
+
+
+def test_huffman_paths_take_centres_one_by_one():
+    assert make_options(TrainConfig(noise_group=4, hs=True), noise=False).group == 1
+
+
+def test_frozen_rows_stay():
+    lock = np.ones(WORDS, np.float32)
+    lock[:10] = 0
+    before = Weights.create(WORDS, SMALL)
+    after = train(make_corpus(), COUNTS, SMALL, lock=lock).weights
+    np.testing.assert_array_equal(after.w_in[:10], before.w_in[:10])
+    assert (after.w_in[10:] != before.w_in[10:]).any(1).all()
+
+
+def test_weights_given_are_trained_in_place():
+    weights = Weights.create(WORDS, SMALL)
+    weights.w_in[:, :12] *= 3
+    before = weights.w_in.copy()
+    assert train(make_corpus(), COUNTS, SMALL, weights=weights).weights is weights
+    assert not np.array_equal(weights.w_in, before)
+
+
+# --- random streams ---------------------------------------------------------------------------------------------------
+
+
+def test_no_stream_runs_into_another():
+    """A stream counts in steps of GOLDEN: in units of that, all starting points are far apart."""
+    keys = [(seed, epoch, k) for seed in (0, 1, 2**40) for epoch in range(3) for k in range(2000)]
+    starts = np.array([chunk_streams(*key) for key in keys], np.uint64).ravel()
+    with np.errstate(over="ignore"):
+        places = np.sort(starts * np.uint64(pow(int(ops.GOLDEN), -1, 2**64)))
+    assert np.diff(places).min() > 10**7
+
+
+def test_first_draws_of_neighbouring_chunks_are_independent():
+    draws = np.empty((4000, 2), np.uint64)
+    with np.errstate(over="ignore"):
+        for k in range(len(draws)):
+            rng = chunk_streams(1, 0, k)
+            draws[k] = ops.draw(rng, 0), ops.draw(rng, 1)
+    for values in (draws[:, 0], draws[:, 1], draws[1:, 0] - draws[:-1, 0], draws[:, 0] ^ draws[:, 1]):
+        for shift in (60, 28):  # the top of the high half and of the low half
+            bins = np.bincount(((values >> np.uint64(shift)) & np.uint64(15)).astype(int), minlength=16)
+            assert chisquare(bins).pvalue > 1e-4
+
+
+# --- stopping and going on --------------------------------------------------------------------------------------------
+
+
+class Brake:
+    """Stops a run in chunk number `at` of all that are read: the reader waits until the trainer has seen the stop."""
+
+    def __init__(self, at):
+        self.left, self.stop, self.seen = at, threading.Event(), threading.Semaphore(0)
+
+    def hook(self, _):
+        if self.left == 0:
+            self.stop.set()
+            for _ in range(2):  # the first report may have begun before the stop
+                assert self.seen.acquire(timeout=30)
+        self.left -= 1
+
+    def on_progress(self, _):
+        if self.stop.is_set():
+            self.seen.release()
+
+
+@pytest.mark.parametrize("config", BOTH_LAYERS)
+def test_a_run_goes_on_from_anywhere_with_the_same_bits(config):
+    whole = train(make_corpus(3), COUNTS, config)
+    for at in range(6):
+        brake = Brake(at)
+        part = train(make_corpus(3, hook=brake.hook), COUNTS, config, stop=brake.stop, on_progress=brake.on_progress)
+        assert part.position == divmod(at + 1, 3)
+        assert part.finished == (at == 5)
+        rest = train(make_corpus(3), COUNTS, config, weights=part.weights, start=part.position)
+        assert rest.finished
+        assert_same_bits(rest.weights, whole.weights)
+        assert part.words + rest.words == whole.words
+        assert sum(e.pairs for e in part.epochs + rest.epochs) == sum(e.pairs for e in whole.epochs)
+
+
+def test_nothing_is_left_to_do_after_the_end(recorder):
+    result = train(make_corpus(), COUNTS, SMALL, start=Position(2, 0))
+    assert result.finished
+    assert (result.epochs, result.words, recorder.calls) == ([], 0, [])
+
+
+def test_a_stop_that_came_before_the_run(recorder):
+    stop = threading.Event()
+    stop.set()
+    result = train(make_corpus(), COUNTS, SMALL, stop=stop)
+    assert (result.finished, result.position, recorder.calls) == (False, (0, 0), [])
+
+
+def test_a_pause_between_chunks_changes_nothing():
+    """Paused as often as can be; each time the chunks in work are finished, and no thread is left."""
+    config, pauses, threads = BOTH_LAYERS[0].values[0].replace(threads=2), [], threading.active_count()
+
+    def on_pause(result):
+        pauses.append(result.position)
+        assert threading.active_count() == threads
+        assert not result.finished
+
+    slow = make_corpus(6, hook=lambda _: time.sleep(0.06))
+    result = train(slow, COUNTS, config, pause=lambda _: True, on_pause=on_pause)
+    assert result.finished
+    assert pauses == sorted(set(pauses))
+    assert len(pauses) >= 2
+    assert len(result.epochs) == 2
+    plain = train(make_corpus(6), COUNTS, config)
+    assert [(e.pairs, e.words) for e in result.epochs] == [(e.pairs, e.words) for e in plain.epochs]
+
+
+def test_progress_never_goes_back():
+    events = []
+    corpus = make_corpus(8, raw_words=5000, hook=lambda _: time.sleep(0.06))
+    train(corpus, COUNTS, SMALL.replace(threads=2), on_progress=events.append)
+    assert len(events) > 4
+    for name in ("epoch", "words", "seconds"):
+        values = [getattr(e, name) for e in events]
+        assert values == sorted(values)
+    alphas = [e.alpha for e in events]
+    assert max(np.diff(alphas)) < 1e-15
+    assert {(e.epochs, e.total_words) for e in events} == {(2, 10_000)}
+    assert [e.finished for e in events] == [False] * (len(events) - 1) + [True]
+    last = events[-1]
+    assert (last.epoch, last.words, last.alpha) == (1, 10_000, SMALL.min_alpha)
+    assert all(math.isfinite(e.loss) for e in events)
+
+
+def test_on_epoch_is_told_each_epoch_once():
+    seen = []
+    result = train(make_corpus(), COUNTS, SMALL, on_epoch=lambda n, so_far: seen.append((n, len(so_far.epochs))))
+    assert seen == [(0, 1), (1, 2)]
+    assert result.finished
+
+
+# --- failing ----------------------------------------------------------------------------------------------------------
+
+
+def test_divergence_is_an_error_with_advice():
+    with pytest.raises(TrainingError, match="not finite") as caught:
+        train(make_corpus(), COUNTS, SMALL.replace(alpha=1e30, saturation="none", threads=2))
+    assert "alpha" in caught.value.hint
+    assert "epoch 1" in str(caught.value)
+
+
+@pytest.mark.parametrize("config", BOTH_LAYERS)
+def test_weights_that_are_no_numbers_are_an_error(config):
+    weights = Weights.create(WORDS, config)
+    weights.w_in[:, 0] = np.nan
+    with pytest.raises(TrainingError, match="not finite"):
+        train(make_corpus(), COUNTS, config, weights=weights)
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_goes_wrong_in_a_worker_reaches_the_caller(threads):
+    def hook(k):
+        if k == 2:
+            raise Broken
+
+    running = threading.active_count()
+    with pytest.raises(Broken):
+        train(make_corpus(50, hook=hook), COUNTS, SMALL.replace(threads=threads))
+    assert threading.active_count() == running
+
+
+@pytest.mark.parametrize("where", ["on_progress", "on_epoch", "pause"])
+def test_what_goes_wrong_in_a_callback_ends_the_workers(where):
+    def callback(*_):
+        raise Broken
+
+    running = threading.active_count()
+    with pytest.raises(Broken):
+        train(make_corpus(hook=lambda _: time.sleep(0.1)), COUNTS, SMALL, **{where: callback})
+    assert threading.active_count() == running
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_after_the_chunks_in_work(threads):
+    begun, done = [], []
+
+    def hook(k):
+        begun.append(k)
+        time.sleep(0.01)
+        if k == 5:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.01)
+        done.append(k)
+
+    corpus = ListCorpus([[0, 1, -1]] * 1000, hook=hook)
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus, COUNTS, SMALL.replace(threads=threads))
+    assert len(done) == len(begun) < 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"counts": COUNTS[:-1]}, "do not fit"),
+        ({"config": SMALL.replace(vector_size=13)}, "do not fit"),
+        ({"config": SMALL.replace(hs=True)}, "output layers"),
+        ({"config": SMALL.replace(hs=True, negative=0)}, "output layers"),
+        ({"lock": np.ones(WORDS)}, "lock must be float32"),
+        ({"lock": np.ones(WORDS - 1, np.float32)}, "lock must be float32"),
+        ({"corpus": ListCorpus([])}, "nothing to train on"),
+        ({"corpus": ListCorpus([[-1]])}, "nothing to train on"),
+        ({"start": Position(0, 4)}, "goes on"),
+        ({"start": Position(-1, 0)}, "goes on"),
+        ({"start": Position(2, 1)}, "goes on"),
+    ],
+)
+def test_parts_that_do_not_fit_together(change, message):
+    given = {
+        "corpus": make_corpus(),
+        "counts": COUNTS,
+        "config": SMALL,
+        "weights": Weights.create(WORDS, SMALL),
+        **change,
+    }
+    with pytest.raises(ConfigError, match=message):
+        train(**given)
