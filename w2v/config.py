@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ DEFAULT_ALPHA = 0.025
 DEFAULT_ALPHA_DIVIDED = 0.12
 # 3 trains 1.7 times as many words a second as 1 at the same similarity and analogy scores (three seeds, 17 M tokens).
 DEFAULT_NOISE_GROUP = 3
+MOST_NOISE_GROUP = 12  # each thread has a table of 2**noise_group rows
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,28 @@ class TrainConfig:
     deterministic: bool = False  # the same vectors for the same seed with any number of threads: trains on one
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cbow_gradient", _choice(CbowGradient, self.cbow_gradient, "cbow_gradient"))
-        object.__setattr__(self, "saturation", _choice(Saturation, self.saturation, "saturation"))
+        self._set("cbow_gradient", _choice(CbowGradient, self.cbow_gradient, "cbow_gradient"))
+        self._set("saturation", _choice(Saturation, self.saturation, "saturation"))
+        # numbers become Python's own: those of numpy would not go into JSON, and would have kernels compiled anew
         for name, least in _LEAST.items():
-            _check_int(name, getattr(self, name), least)
+            self._set(name, _whole(name, getattr(self, name), least))
         for name in ("ns_exponent", "sample", "min_alpha"):
-            _check_float(name, getattr(self, name))
+            self._set(name, _number(name, getattr(self, name)))
+        for name in ("sg", "hs", "shrink_windows", "cbow_mean", "deterministic"):
+            self._set(name, _flag(name, getattr(self, name)))
         if self.alpha is not None:
-            _check_float("alpha", self.alpha)
+            self._set("alpha", _number("alpha", self.alpha))
         if self.max_final_vocab is not None:
-            _check_int("max_final_vocab", self.max_final_vocab, 1)
+            self._set("max_final_vocab", _whole("max_final_vocab", self.max_final_vocab, 1))
+        if self.noise_group > MOST_NOISE_GROUP:
+            raise ConfigError(f"noise_group is {self.noise_group}, of at most {MOST_NOISE_GROUP}")
         if self.sample < 0 or self.min_alpha < 0 or (self.alpha is not None and self.alpha < 0):
             raise ConfigError("sample, alpha and min_alpha cannot be negative")
         if not self.hs and self.negative == 0:
             raise ConfigError("nothing to learn: negative is 0 and hs is off", "give --negative 5, or --hs")
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # the class is frozen
 
     @property
     def start_alpha(self) -> float:
@@ -128,15 +138,24 @@ def _choice(kind: type[enum.Enum], value: Any, name: str) -> Any:
         raise ConfigError(f"{name}={value!r} is not one of {', '.join(m.value for m in kind)}") from None
 
 
-def _check_int(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < least:
         raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return operator.index(value)
 
 
-def _check_float(name: str, value: Any) -> None:
+def _number(name: str, value: Any) -> float:
     try:
-        finite = math.isfinite(value)
-    except TypeError:
-        finite = False
-    if not finite:
+        number = float(value) if not isinstance(value, (bool, str, bytes)) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
         raise ConfigError(f"{name} must be a finite number, not {value!r}")
+    return number
+
+
+def _flag(name: str, value: Any) -> bool:
+    """True or False; also 1 or 0, as gensim has it."""
+    if value not in (0, 1):
+        raise ConfigError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
