@@ -297,6 +297,7 @@ def train_of(tmp_path, text: bytes, *options):
         (b"a b c\n", ["--min-count", "1", "--negative", "0"], ["nothing to learn", "--hs"]),
         (b"a b c\n", ["--size", "0"], ["vector_size"]),
         (b"a b c\n", ["--alpha", "nan"], ["alpha"]),
+        (b"a b c\n", ["--checkpoint", "kept", "--checkpoint-every", "soon"], ["soon", "30s"]),
         (b"a b c\n", ["--read-vocab", "/nowhere/v.txt"], ["/nowhere/v.txt"]),
         (b"a b c\n", ["--init", "/nowhere/v.txt"], ["/nowhere/v.txt"]),
     ],
@@ -425,6 +426,44 @@ def test_a_signal_ends_training_in_good_order(home, tmp_path, number, code):
     assert "Traceback" not in errors
     assert len(columns(w2v("similar", tmp_path / "m.w2v", "cat", "-n", 2))) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["m.w2v"]
+
+
+def test_a_stopped_run_goes_on_from_its_checkpoint_to_the_same_vectors(austen, tmp_path):
+    command = ["train", austen, "--size", "16", "--epochs", "3", "--threads", "1", "--sample", "1e-4"]
+    whole = process(*command, "-o", tmp_path / "whole.bin")
+    assert whole.returncode == 0, whole.stderr
+    kept = [*command, "-o", tmp_path / "m.bin", "--checkpoint-every", "50kw"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "w2v", *map(str, kept), "--checkpoint", str(tmp_path / "kept")],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in run.stderr:
+        if line.startswith("epoch 1 "):
+            break
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 143
+    assert f"--resume {tmp_path / 'kept'}" in errors
+    is_plain_error(process(*kept, "--resume", tmp_path / "kept", "--window", "6"), 1, "window was 5 and is now 6")
+    again = process(*kept, "--resume", tmp_path / "kept")
+    assert again.returncode == 0, again.stderr
+    assert "going on in epoch " in again.stderr
+    assert (tmp_path / "m.bin").read_bytes() == (tmp_path / "whole.bin").read_bytes()
+
+
+def test_resuming_from_nothing_is_an_error(home, tmp_path):
+    done = w2v("train", home / "text.txt", "-o", tmp_path / "m.w2v", *SMALL, "--resume", tmp_path / "none")
+    is_plain_error(done, 1, "no checkpoint")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_without_an_effect_are_wrong_usage(home, tmp_path):
+    for options in (
+        ["--init-lock", "0.5"],
+        ["--checkpoint-every", "10m"],
+        ["--init", home / "model.w2v", "--resume", tmp_path],
+    ):
+        assert w2v("train", home / "text.txt", "-o", tmp_path / "m.w2v", *options).exit_code == 2
 
 
 def test_help_is_quick():

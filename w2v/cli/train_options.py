@@ -82,6 +82,20 @@ SENTENCES = [
                  help="Longer lines are cut into sentences of N words."),
 ]  # fmt: skip
 
+FILES = [
+    click.option("--save-vocab", type=click.Path(), metavar="FILE", help="Write the vocabulary, as word2vec.c does."),
+    click.option("--read-vocab", type=click.Path(), metavar="FILE", help="Use this vocabulary and its counts."),
+    click.option("--init", type=click.Path(), metavar="FILE", help="Start from these vectors, for the words they have."),
+    click.option("--init-lock", type=click.FloatRange(0, 1), default=1.0, show_default=True, metavar="X",
+                 help="How far words of --init may move: 0 frozen, 1 free."),
+    click.option("--checkpoint", type=click.Path(file_okay=False), metavar="DIR",
+                 help="Write the state of the run here now and then."),
+    click.option("--checkpoint-every", default="30m", show_default=True, metavar="X",
+                 help="How often: a time (30s, 10m, 2h), or a number of words (500Mw)."),
+    click.option("--resume", type=click.Path(file_okay=False), metavar="DIR",
+                 help="Go on from the checkpoint in DIR, and write further ones there."),
+]  # fmt: skip
+
 
 def add(*groups: Sequence[Decorator]) -> Decorator:
     """Decorate a callback with the options of the groups, in their order."""

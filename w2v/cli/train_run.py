@@ -1,0 +1,123 @@
+"""One run of `w2v train` after its corpus was read: weights, checkpoints, signals, and the file at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..checkpoint import Checkpoint, Schedule, check
+from ..checkpoint import save as save_checkpoint
+from ..config import TrainConfig
+from ..corpus import EncodedCorpus
+from ..train import START, EpochStats, Position, Result
+from ..train import train as train_corpus
+from ..vectors import KeyedVectors, PackedWords
+from ..vocab import Vocab
+from ..weights import Weights, copy_known
+from .console import say
+from .progress import Bar, Stoppable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Run:
+    """What is trained, from what, and where its checkpoints go (None: nowhere)."""
+
+    config: TrainConfig
+    vocab: Vocab
+    corpus: EncodedCorpus
+    weights: Weights
+    lock: NDArray[np.float32] | None
+    start: Position
+    earlier: list[EpochStats]  # epochs before `start`; the last is a part of one where start.chunk > 0
+    directory: str | None
+    quiet: bool
+
+    @classmethod
+    def begin(
+        cls, config: TrainConfig, vocab: Vocab, corpus: EncodedCorpus, init: KeyedVectors | None, init_lock: float,
+        directory: str | None, quiet: bool,
+    ) -> Run:  # fmt: skip
+        """A new run, from seeded weights and known vectors."""
+        import numpy as np
+
+        weights, lock = Weights.create(len(vocab), config), None
+        if init is not None:
+            known = copy_known(weights, vocab.words, init)
+            if not quiet:
+                say(f"{known:,} of {len(vocab):,} words start from known vectors")
+            if init_lock != 1:
+                lock = np.array([init_lock if init.has_index_for(word) else 1 for word in vocab.words], np.float32)
+        return cls(config, vocab, corpus, weights, lock, START, [], directory, quiet)
+
+    @classmethod
+    def resume(
+        cls, saved: Checkpoint, config: TrainConfig, vocab: Vocab, corpus: EncodedCorpus, directory: str, quiet: bool
+    ) -> Run:
+        """Go on from a checkpoint of the same configuration and corpus (TrainingError)."""
+        check(saved, config, corpus.identity)
+        if not quiet:
+            share = 100 * saved.position.chunk / len(corpus)
+            say(f"going on in epoch {saved.position.epoch + 1} of {config.epochs}, at {share:.0f}%")
+        return cls(
+            config, vocab, corpus, saved.weights, saved.lock, saved.position, saved.epochs, directory, quiet
+        )  # fmt: skip
+
+    def train(self, schedule: Schedule | None) -> tuple[Result, int]:
+        """Train to the end or to a signal, whose number comes second; the result speaks of all epochs."""
+        with Stoppable() as stop, Bar("training", " words", self.quiet) as bar:
+            result = train_corpus(
+                self.corpus, self.vocab.counts, self.config, weights=self.weights, lock=self.lock, start=self.start,
+                on_progress=bar.train, stop=stop.event,
+                on_epoch=lambda number, so_far: bar.epoch(number, so_far, self.config.epochs, self.corpus.raw_words),
+                pause=None if schedule is None else schedule.due, on_pause=self.save_checkpoint,
+            )  # fmt: skip
+        if not result.finished:
+            self.save_checkpoint(result)
+        return self._whole(result), int(stop.signal)
+
+    def save_checkpoint(self, result: Result) -> None:
+        """Write the checkpoint of a run that stands still, if there is to be one."""
+        if self.directory is not None:
+            whole = self._whole(result)
+            save_checkpoint(self.directory, self.vocab, whole, self.config, self.corpus.identity, self.lock)
+
+    def _whole(self, result: Result) -> Result:
+        """The result with the epochs before the start in front, the two parts of a resumed epoch as one."""
+        before, after = list(self.earlier), list(result.epochs)
+        if self.start.chunk > 0 and before and after:
+            parts = zip(dataclasses.astuple(before.pop()), dataclasses.astuple(after[0]), strict=True)
+            after[0] = EpochStats(*(a + b for a, b in parts))
+        return dataclasses.replace(result, epochs=before + after)
+
+    def write(self, output: str, file_format: str | None, result: Result) -> None:
+        """Write the vectors; in the native format everything that training needs to go on."""
+        from .. import formats
+
+        vocab, weights, size = self.vocab, result.weights, self.config.vector_size
+        kv = KeyedVectors.from_arrays(PackedWords(vocab.blob, vocab.offsets), weights.vectors, counts=vocab.counts)
+        if formats.format_for(output, file_format) != "native":
+            formats.save(kv, output, file_format)
+            return
+        formats.native.save_model(
+            output, kv, config=self.config, record=self._record(result),
+            w_out=None if weights.w_out is None else weights.w_out[:, :size],
+            w_node=None if weights.w_node is None else weights.w_node[: len(vocab) - 1, :size],
+        )  # fmt: skip
+
+    def _record(self, result: Result) -> dict[str, Any]:
+        from .. import __version__
+
+        return {
+            "program": f"w2v {__version__}",
+            "corpus": self.corpus.identity,
+            "raw_words": self.corpus.raw_words,
+            "tokens": self.corpus.n_tokens,
+            "finished": result.finished,
+            "seconds": round(sum(epoch.seconds for epoch in result.epochs), 3),
+            "loss": [epoch.mean_loss for epoch in result.epochs],
+        }
