@@ -66,6 +66,7 @@ class Scratch(NamedTuple):
     blocks: int  # B
     per: Any  # (B * M_MAX + 1,) int64: how many of so many outputs go into each block
     pool: Any  # (POOL,) int64: the latest draws from the noise distribution
+    turn: Any  # (1,) int64: how many of them this chunk has renewed
     counts: Any  # (2**group, B * M_MAX) float32: multiplicity of (mask, output)
     g: Any  # float32: lr * gradient of each logit, M_MAX a row; (C + 1) rows, or (group + 1) * B
     loss: Any  # (16,) float32: loss of the sentence so far
@@ -120,6 +121,7 @@ def make_scratch(longest: int, window: int, outputs: int, size: int, group: int 
         blocks=blocks,
         per=np.array([max(1, -(-n // max(1, -(-n // M_MAX)))) for n in range(blocks * M_MAX + 1)], np.int64),
         pool=np.zeros(POOL, np.int64),
+        turn=np.zeros(1, np.int64),
         counts=make_counts(group, negative, blocks),
         g=aligned((max(contexts + 1, (group + 1) * blocks) * M_MAX,)),
         loss=aligned((ROW_ALIGN,)),

@@ -201,6 +201,7 @@ def fill_pool(alias, rng, scratch):
     """Draw the pool of noise words that a chunk begins with."""
     for k in range(POOL):
         scratch.pool[k] = alias_draw(draw(rng, NOISE), alias)
+    scratch.turn[0] = 0
 
 
 @helper
@@ -215,7 +216,8 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
         prefetch(w_out, word * stride, stride)
         at, m = put_output(at, m, per, word * stride, np.float32(1) if k < n else np.float32(0), scratch)
     fresh = alias_draw(draw(rng, NOISE), alias)
-    scratch.pool[(i // group) & (POOL - 1)] = fresh
+    scratch.pool[scratch.turn[0] & (POOL - 1)] = fresh  # the oldest makes room
+    scratch.turn[0] += 1
     prefetch(w_out, fresh * stride, stride)
     bits = draw(rng, NOISE)
     place, step = np.int64(bits & PLACE_BITS), np.int64((bits >> ops.S32) & PLACE_BITS) | 1  # odd: no place comes twice
