@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import TrainConfig
+from .errors import ConfigError
 from .kernels import aligned, padded
 
 BLOCK_ROWS = 1 << 16  # rows seeded at a time, so that the float64 draws of the generator stay small
@@ -66,7 +67,15 @@ def seed_rows(w_in: Matrix, first: int, config: TrainConfig) -> None:
 
 
 def copy_known(weights: Weights, words: Any, vectors: Any) -> int:
-    """Copy the row of every word that `vectors` (a KeyedVectors) has too; return how many there were."""
+    """Copy the row of every word that `vectors` (a KeyedVectors) has too; return how many there were.
+
+    Raises ConfigError where the two have rows of different lengths.
+    """
+    if vectors.vector_size != weights.vector_size:
+        raise ConfigError(
+            f"the known vectors have {vectors.vector_size} numbers a word, the model {weights.vector_size}",
+            f"train with a vector size of {vectors.vector_size}",
+        )
     rows, sources = [], []
     for row, word in enumerate(words):
         source = vectors.key_to_index.get(word)
