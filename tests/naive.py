@@ -82,13 +82,15 @@ class Noise:
     def __init__(self, alias: Any, rng: Any) -> None:
         self.alias, self.rng = alias, rng
         self.pool = [self._draw() for _ in range(POOL)]
+        self.turn = 0
 
     def _draw(self) -> int:
         return int(ops.alias_draw(draw(self.rng, NOISE), self.alias))
 
-    def take(self, number: int, group: int) -> list[int]:
-        """Noise words for this group of the sentence: renew one word of the pool, go through it in odd strides."""
-        self.pool[group % POOL] = self._draw()
+    def take(self, number: int) -> list[int]:
+        """Noise words for the next group: renew the oldest word of the pool, go through it in odd strides."""
+        self.pool[self.turn % POOL] = self._draw()
+        self.turn += 1
         bits = int(draw(self.rng, NOISE))
         place, stride = bits % POOL, (bits >> 32) % POOL | 1
         return [self.pool[(place + k * stride) % POOL] for k in range(number)]
@@ -99,7 +101,7 @@ def noise_outputs(group: range, words: list[int], source: Noise, options: Any) -
     centres = frozenset(k for k in group if k < len(words))
     outputs = [Output(words[k], +1, frozenset([k])) for k in sorted(centres)]
     outputs += [Output(0, +1, frozenset())] * (len(group) - len(centres))  # the last group of a sentence may be short
-    for noise in source.take(options.negative, group.start // len(group)):
+    for noise in source.take(options.negative):
         outputs.append(Output(noise, -1, frozenset() if noise in {words[k] for k in centres} else centres))
     return outputs
 
