@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,6 +27,11 @@ def _cache_directory() -> str:
 
 # Before numba is imported, and inherited by the subprocesses of the tests.
 os.environ.setdefault("NUMBA_CACHE_DIR", _cache_directory())
+
+# The first example of a test may compile a kernel, and the machine may be busy: no deadline. CI draws the same examples each
+# time, so that it fails for what was changed; elsewhere they are new ones.
+settings.register_profile("w2v", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("w2v")
 
 
 @pytest.fixture(scope="session")
