@@ -23,10 +23,9 @@ NAMES = (
     | _SCALAR
     | _FROM_BUFFER
 )
-_TYPE = re.compile(r"[fiub][1248]")
-_NPY_HEADER = re.compile(
-    r"\{'descr': '([<>|=])([fiub][1248])', 'fortran_order': (True|False), 'shape': \(([0-9L, ]{0,100})\), ?\} *\n?"
-)
+_TYPE = r"f[248]|[iu][1248]|b1"
+_SHAPE = r"\((\d{1,18})L?,(?: (\d{1,18})L?)?\)"  # with Python 2's L
+_NPY_HEADER = re.compile(rf"\{{'descr': '([<>|=])({_TYPE})', 'fortran_order': (True|False), 'shape': {_SHAPE}, ?\}} *\n?")
 
 
 def array_of(value: Any) -> NDArray[Any] | None:
@@ -70,7 +69,7 @@ def _from_state(state: Any) -> NDArray[Any]:
 def _dtype(value: Any) -> np.dtype[Any]:
     """A type of numbers; never of objects, strings or records."""
     kind = value.args[0] if isinstance(value, Object) and value.kind == Name("numpy", "dtype") and value.args else None
-    if not isinstance(kind, str) or not _TYPE.fullmatch(kind):
+    if not isinstance(kind, str) or not re.fullmatch(_TYPE, kind):
         raise FormatError("an array of something else than numbers")
     order = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else "="
     return np.dtype((order if order in ("<", ">") else "=") + kind)
@@ -110,7 +109,7 @@ def read_npy(path: str) -> NDArray[Any]:
     match = _NPY_HEADER.fullmatch(data[begin:end].tobytes().decode("latin-1")) if end - begin < 1 << 16 else None
     if not match:
         raise FormatError(f"{path}: not an array of numbers", "arrays of objects are never read: they may run code")
-    shape = tuple(int(n.strip(" L")) for n in match[4].split(",") if n.strip(" L"))
+    shape = tuple(int(n) for n in match.groups()[3:] if n is not None)
     dtype = np.dtype(match[1].replace("|", "=") + match[2])
     size = math.prod(shape) * dtype.itemsize
     if size > len(data) - end:

@@ -92,7 +92,5 @@ def _dictionary(data: NDArray[np.uint8], name: str) -> tuple[list[bytes], NDArra
         else:
             labels -= 1
     if len(found) != words or labels:
-        raise FormatError(
-            f"{name}: the dictionary breaks off after {len(found)} of {words} words", "the file is damaged"
-        )
+        raise FormatError(f"{name}: the dictionary breaks off after {len(found)} of {words} words", "the file is damaged")
     return found, np.array(counts, np.int64), at

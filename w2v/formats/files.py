@@ -33,6 +33,7 @@ _GROWTH = 200
 _FREE_GROWTH = 64 << 20
 
 _PART = 8 << 20  # bytes read at a time where a file is read whole
+_PEEK = 1 << 20  # and where it is only looked into: read() allocates what it is asked for, whatever there is
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
@@ -132,7 +133,7 @@ class _Replayed:
         """The next `n` bytes; fewer at the end only."""
         parts = [self._seen]
         have = len(self._seen)
-        while have < n and (more := self._inner.read(n - have)):
+        while have < n and (more := self._inner.read(min(n - have, _PEEK))):
             parts.append(more)
             have += len(more)
         self._seen = b"".join(parts)

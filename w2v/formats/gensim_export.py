@@ -73,9 +73,7 @@ def _write(file: BinaryIO, kv: KeyedVectors, keys: list[Any], apart: bool) -> No
     }
     if apart:
         del attributes["vectors"]
-    file.write(
-        _PROTO_4 + _name("gensim.models.keyedvectors", "KeyedVectors") + _EMPTY_TUPLE + _NEWOBJ + _EMPTY_DICT + _MARK
-    )
+    file.write(_PROTO_4 + _name("gensim.models.keyedvectors", "KeyedVectors") + _EMPTY_TUPLE + _NEWOBJ + _EMPTY_DICT + _MARK)
     for name, value in attributes.items():
         file.write(_text(name))
         file.writelines(value())

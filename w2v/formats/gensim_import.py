@@ -49,9 +49,7 @@ _PYTHON = {
     "numpy.random._sfc64": "SFC64",
     "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
 }
-_ALLOWED = arrays.NAMES | {
-    Name(m, n) for group in (_MODELS, _PYTHON) for m, names in group.items() for n in names.split()
-}
+_ALLOWED = arrays.NAMES | {Name(m, n) for group in (_MODELS, _PYTHON) for m, names in group.items() for n in names.split()}
 
 # What attributes were called before gensim 4, in the order in which they are looked for.
 _KEYS = ("index_to_key", "index2word", "index2entity")
@@ -124,9 +122,7 @@ def _attributes(thing: Object, path: str) -> Iterator[tuple[str, Any]]:
         if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
             raise FormatError("it names a file that is not beside it", "a file of an untrusted origin may be an attack")
         if path.endswith((".gz", ".bz2")):
-            raise FormatError(
-                f"its array {name!r} lies in a compressed .npz file", "save it with gensim under another name"
-            )
+            raise FormatError(f"its array {name!r} lies in a compressed .npz file", "save it with gensim under another name")
         yield name, arrays.read_npy(f"{path}.{name}.npy")
     for name, value in state.items():
         if isinstance(name, str) and not name.startswith("__"):
@@ -197,9 +193,7 @@ def _usable(keys: list[Any], options: Options, name: str) -> list[int]:
         elif key is not None:
             raise FormatError("a key is neither text nor a number")
     if len(first) < len(keys):
-        logger.warning(
-            "%s: %d rows have no key, or one that occurred before, and were left out", name, len(keys) - len(first)
-        )
+        logger.warning("%s: %d rows have no key, or one that occurred before, and were left out", name, len(keys) - len(first))
     return list(first.values())[: options.limit]
 
 
@@ -212,9 +206,7 @@ def _word_attributes(
         columns = {
             column: found
             for column, value in expandos.items()
-            if isinstance(column, str)
-            and arrays.list_of(value) is None
-            and (found := arrays.array_of(value)) is not None
+            if isinstance(column, str) and arrays.list_of(value) is None and (found := arrays.array_of(value)) is not None
         }
         trees = {column: arrays.list_of(expandos.get(column)) for column in ("code", "point")}
     else:

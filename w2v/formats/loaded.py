@@ -56,9 +56,7 @@ class Options:
     def no_datatype(self, kind: str) -> None:
         """Raise ConfigError if a type of numbers is asked for where the file decides."""
         if np.dtype(self.datatype) != np.float32:
-            raise ConfigError(
-                f"datatype does not apply to {kind}", "convert afterwards: kv.vectors = kv.vectors.astype(...)"
-            )
+            raise ConfigError(f"datatype does not apply to {kind}", "convert afterwards: kv.vectors = kv.vectors.astype(...)")
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,7 @@ class Loaded:
         return Loaded(words, self.vectors[first], counts, norms)
 
 
-def decode_words(
-    blob: NDArray[np.uint8], offsets: NDArray[np.int64], options: Options, name: str
-) -> PackedWords | list[str]:
+def decode_words(blob: NDArray[np.uint8], offsets: NDArray[np.int64], options: Options, name: str) -> PackedWords | list[str]:
     """The words of a file, in the encoding they are in. Raises EncodingError, naming the word."""
     if options.utf8 and is_utf8(blob, offsets):
         return PackedWords(blob, offsets)

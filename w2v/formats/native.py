@@ -128,9 +128,7 @@ def _load(source: Source, cls: type[KeyedVectors], options: Options) -> NativeMo
     name = source.name
     file = tensors.parse(source.whole(), name)
     if file.metadata.get("format") != "w2v":
-        raise FormatError(
-            f"{name}: a safetensors file, but not one of w2v", f"it holds {', '.join(list(file.tensors)[:5])}"
-        )
+        raise FormatError(f"{name}: a safetensors file, but not one of w2v", f"it holds {', '.join(list(file.tensors)[:5])}")
     if file.metadata.get("version") != _VERSION:
         version = file.metadata.get("version", "")[:20]
         raise FormatError(f"{name}: version {version!r} of the format is not known", "a newer w2v may read it")

@@ -44,7 +44,7 @@ class _Mark:
 
 _MARK = _Mark()
 _SIMPLE = (str, bytes, int, float, type(None), Name, Object)  # what may be, or make up, the key of a dictionary
-_DAMAGE = (IndexError, KeyError, ValueError, TypeError, AttributeError, struct.error, OverflowError, MemoryError)
+_DAMAGE = (IndexError, KeyError, ValueError, TypeError, AttributeError, struct.error, OverflowError)
 _LONGEST_LINE = 1 << 16
 _LONGEST_NUMBER = 1 << 10
 
@@ -61,9 +61,7 @@ def read(data: memoryview, name: str, allowed: Callable[[Name], bool]) -> Any:
         raise FormatError(f"{name}: {error}", error.hint) from None
     except _DAMAGE as error:
         # The stack runs empty, a memo is missing, text is not UTF-8, lists meet tuples: signs of a damaged file.
-        raise FormatError(
-            f"{name}: not a valid pickle ({error or type(error).__name__})", "the file is damaged"
-        ) from None
+        raise FormatError(f"{name}: not a valid pickle ({error or type(error).__name__})", "the file is damaged") from None
 
 
 class _Machine:
@@ -84,9 +82,7 @@ class _Machine:
             if code == _STOP:
                 return stack.pop()
             if code not in codes:
-                raise FormatError(
-                    f"opcode {bytes([code])!r} at byte {self._at - 1} is not read", "no gensim model needs it"
-                )
+                raise FormatError(f"opcode {bytes([code])!r} at byte {self._at - 1} is not read", "no gensim model needs it")
             codes[code](self, stack)
 
     # ---- bytes

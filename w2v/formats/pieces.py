@@ -28,7 +28,8 @@ class Pieces:
 
     def __init__(self, source: Source, size: int, keep: int) -> None:
         if source.plain and source.most is not None:
-            size = min(size, max(source.most - source.position, _SMALL))
+            there = max(source.most - source.position, _SMALL)
+            size, keep = min(size, there), min(keep, there)
         self._source = source
         self._keep = keep
         self._size = size

@@ -61,9 +61,7 @@ def check_words(rows: Rows, spaces: bool) -> None:
         if broken.search(word):
             what = "is empty" if not word else "holds white space"
             hint = "replace it (KeyedVectors.index_to_key), or save in the native format, which holds any word"
-            raise FormatError(
-                f"the word {word[:60].decode(errors='replace')!r} {what}, which this format cannot hold", hint
-            )
+            raise FormatError(f"the word {word[:60].decode(errors='replace')!r} {what}, which this format cannot hold", hint)
 
 
 def binary_rows(rows: Rows) -> Iterator[bytes]:

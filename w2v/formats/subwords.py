@@ -59,7 +59,9 @@ def means(words: list[bytes], own: Floats, buckets: Floats, subwords: Subwords) 
         is_own[firsts] = True
         rows[is_own] = own[start:stop]
         rows[~is_own] = buckets[ngrams]
-        out[start:stop] = np.add.reduceat(rows, firsts, axis=0) * (1.0 / (counts + 1)).astype(np.float32)[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # a damaged file may hold any numbers
+            sums = np.add.reduceat(rows, firsts, axis=0)
+            out[start:stop] = sums * (1.0 / (counts + 1)).astype(np.float32)[:, None]
     return out
 
 

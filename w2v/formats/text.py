@@ -86,7 +86,7 @@ class _Reader:
         parts = [line.partition(b" ") for line in lines]
         try:
             numbers = [rest.decode("ascii") for _, _, rest in parts]
-            rows = np.loadtxt(numbers, self._parsed, comments=None, ndmin=2) if any(numbers) else None
+            rows = np.loadtxt(numbers, self._parsed, comments=None, ndmin=2) if any(map(str.strip, numbers)) else None
         except ValueError:
             return None
         if rows is None or rows.shape != (len(lines), self._dim):

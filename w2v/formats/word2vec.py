@@ -49,9 +49,7 @@ def load_word2vec_format(
     """
     options = Options(limit=limit, encoding=encoding, unicode_errors=unicode_errors, datatype=datatype)
     if binary and no_header:
-        raise NotImplementedError(
-            "no_header is for text: a binary file says how long its vectors are in its header alone"
-        )
+        raise NotImplementedError("no_header is for text: a binary file says how long its vectors are in its header alone")
     counts = None if fvocab is None else _read_counts(fvocab, options)
     with Source(fname) as source:
         if binary:
@@ -89,9 +87,7 @@ def _read_counts(path: Path, options: Options) -> dict[str, int]:
 def _counts_of(loaded: Loaded, counts: dict[str, int], name: str) -> Any:
     missing = sum(word not in counts for word in loaded.words)
     if missing:
-        logger.warning(
-            "%d of %d words are not in the vocabulary file %s: their count is 0", missing, len(loaded.words), name
-        )
+        logger.warning("%d of %d words are not in the vocabulary file %s: their count is 0", missing, len(loaded.words), name)
     return np.array([counts.get(word, 0) for word in loaded.words], np.int64)
 
 
@@ -120,9 +116,7 @@ def save_word2vec_format(
     """
     order = _order(kv, sort_attr)
     if order is None and fvocab is not None:
-        raise ConfigError(
-            f"cannot store the vocabulary: there is no attribute {sort_attr!r}", "set it with set_vecattr()"
-        )
+        raise ConfigError(f"cannot store the vocabulary: there is no attribute {sort_attr!r}", "set it with set_vecattr()")
     rows = Rows(kv, order, prefix)
     check_words(rows, spaces=False)
     opened = appended if append else created
