@@ -35,6 +35,7 @@ def _choose_lanes(features: dict[str, bool]) -> int:
 
 
 LANES = _choose_lanes(_cpu_features())
+REGISTERS = 32 if LANES == 16 or "aarch64" in llvm.get_default_triple() or "arm64" in llvm.get_default_triple() else 16
 _VEC = ir.VectorType(F32, LANES)
 _IVEC = ir.VectorType(I32, LANES)
 

@@ -147,16 +147,22 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_off, y_at, n_y, sign, counts,
     def multiply(rows: int, t: ir.Value, width: int) -> None:
         """Store <x_c, y_m> in g, for one or two contexts and all outputs."""
         first, second, _ = contexts(t)
-        x = [_pointer_at(b, w_x, x_off, c) for c in (first, second)[:width]]
         y = [_pointer_at(b, w_y, y_off, b.add(y_at, I64(m))) for m in range(rows)]
 
-        def products(d: ir.Value, sums: Any) -> list[Vec]:
-            at = b.mul(d, I64(LANES))
-            xs = [simd.load(b, p, at) for p in x]
-            ys = [simd.load(b, p, at) for p in y]
-            return [xs[i // rows].fma(ys[i % rows], sums[i]) for i in range(width * rows)]
+        def products(*xs: ir.Value) -> list[Vec]:
+            def column(d: ir.Value, sums: Any) -> list[Vec]:
+                at = b.mul(d, I64(LANES))
+                x = [simd.load(b, p, at) for p in xs]
+                ys = [simd.load(b, p, at) for p in y]
+                return [x[i // rows].fma(ys[i % rows], total) for i, total in enumerate(sums)]
 
-        sums = simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (width * rows), products)
+            return simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (len(xs) * rows), column)
+
+        x = [_pointer_at(b, w_x, x_off, c) for c in (first, second)[:width]]
+        if len(x) * rows + 5 <= simd.REGISTERS:
+            sums = products(*x)
+        else:  # two contexts at once would spill their accumulators
+            sums = [total for row in x for total in products(row)]
         slots: list[Vec | None] = [None] * SLOTS
         for i, total in enumerate(sums):
             slots[(i // rows) * M_MAX + i % rows] = total
