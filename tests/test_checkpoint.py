@@ -49,7 +49,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert seen, "the run never paused"
     saved = checkpoint.load(tmp_path)
     checkpoint.check(saved, CONFIG, corpus.identity)
-    assert saved.position == seen[-1] and saved.position.chunk > 0
+    assert saved.position == seen[-1]
+    assert saved.position.chunk > 0
     resumed = finish(text, saved)
     np.testing.assert_array_equal(resumed.w_in, whole.w_in)
     np.testing.assert_array_equal(resumed.w_out, whole.w_out)
@@ -110,7 +111,7 @@ def test_a_failed_write_leaves_the_checkpoint_before(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("w2v.formats.native.tensors.write", full)
-    with pytest.raises(Exception, match="No space left|space"):
+    with pytest.raises(Exception, match="No space left"):
         saved_start(text, tmp_path)
     assert (tmp_path / checkpoint.FILE).read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [checkpoint.FILE]
