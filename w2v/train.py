@@ -140,15 +140,15 @@ def train(
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
     _check_start(start, len(corpus.starts) - 1, config.epochs)
-    session = _Session(corpus, config, weights, lock, _make_tables(counts, config), on_progress)
+    trainer = _Trainer(corpus, config, weights, lock, _make_tables(counts, config), on_progress)
     stop = threading.Event() if stop is None else stop
     result = Result(weights, [], start, False, 0.0)
     while result.position.epoch < config.epochs and not stop.is_set():
         epoch = result.position.epoch
         if result.position.chunk == 0 or not result.epochs:
             result.epochs.append(EpochStats())
-        result.position = session.run(result.position, result.epochs[-1], stop, pause)
-        result.seconds, result.words = session.seconds(), session.words_done(result.position) - session.words_done(start)
+        result.position = trainer.run(result.position, result.epochs[-1], stop, pause)
+        result.seconds, result.words = trainer.seconds(), trainer.words_done(result.position) - trainer.words_done(start)
         if result.position.epoch > epoch:
             if on_epoch is not None:
                 on_epoch(epoch, result)
@@ -205,7 +205,7 @@ def make_options(config: TrainConfig, *, noise: bool) -> Options:
     )
 
 
-class _Session:
+class _Trainer:
     """One call of `train`: what does not change from epoch to epoch."""
 
     def __init__(
