@@ -359,6 +359,11 @@ def test_a_missing_array_is_named(apart):
         formats.load(apart)
 
 
+def test_arrays_are_mapped_or_ours_to_change(apart):
+    assert not formats.load(apart).vectors.flags.writeable
+    assert formats.load(apart, mmap=False).vectors.flags.writeable
+
+
 def test_arrays_are_read_from_beside_the_model_only(apart, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     model = tmp_path / "elsewhere" / "m.kv"
@@ -399,6 +404,10 @@ def npy(header, body=b"\0" * 80, version=1):
         npy("{'descr': '<U4', 'fortran_order': False, 'shape': (5, 1), }"),
         npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (5, 4), }"),
         npy("{'descr': '<f4', 'fortran_order': False, 'shape': (__import__('os').system('true'), 4), }"),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (5, 0 4), }"),
+        npy("{'descr': '<f1', 'fortran_order': False, 'shape': (5, 4), }"),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 999999999999999999), }", b""),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "1" * 50_000 + ",), }"),
         npy("{'descr': '<f3', 'fortran_order': False, 'shape': (5, 4), }"),
         npy("{'descr': '<f4', 'fortran_order': False, 'shape': (5, 4), }", version=9),
     ],
@@ -419,6 +428,16 @@ def test_npy_files_of_any_kind_of_number(apart, kv):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(TruncatedError):
         formats.load(apart)
+
+
+def test_rows_of_the_output_layer_stay_with_their_words(tmp_path):
+    word2vec = pytest.importorskip("gensim.models.word2vec")
+    theirs = word2vec.Word2Vec([["a", "b", "c"]] * 3, vector_size=2, min_count=1, hs=1, workers=1)
+    theirs.wv.index_to_key[1] = None
+    theirs.save(str(tmp_path / "m"))
+    model = gensim_import.load_model(tmp_path / "m")
+    assert len(model.kv) == len(model.w_out) == len(model.points) == len(model.codes) == 2
+    np.testing.assert_array_equal(model.w_out, theirs.syn1neg[[0, 2]])
 
 
 def test_compressed_models(tmp_path, kv, apart):

@@ -215,9 +215,13 @@ CHANGES = {
 def test_headers_that_lie(path, kv, name):
     formats.save(kv, path)
     rewritten(path, CHANGES[name])
-    for call in (lambda: formats.load(path, "native"), lambda: native.load_model(path)):
+    with pytest.raises(W2VError):
+        native.load_model(path)
+    if name.startswith("config"):  # the vectors do not need it
+        assert formats.load(path, "native").index_to_key == WORDS
+    else:
         with pytest.raises(W2VError):
-            call()
+            formats.load(path, "native")
 
 
 def test_files_cut_off_or_longer(path, kv):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -356,6 +357,21 @@ def test_rows_that_are_none_are_named(tmp_path, body, message):
         load(tmp_path / "v", b"2 3\n" + body, format="word2vec-text")
 
 
+def test_failures_that_fuzzing_found(tmp_path):
+    cases = {
+        b"2 2\na b 1 1e99\nc 1 2\n": "word2vec-text",  # a warning of numpy's, where a row was read alone
+        b"\0 \x1c": "glove",  # another, that there is nothing in "\x1c"
+        b"": "glove",  # 43 MB taken to look into an empty file
+    }
+    for data, name in cases.items():
+        (tmp_path / "v").write_bytes(data)
+        try:
+            kv = formats.load(tmp_path / "v", name)
+        except FormatError:
+            continue
+        assert len(kv) == 2
+
+
 def test_numbers_that_are_not_finite_are_read_and_counted(tmp_path, caplog):
     found = load(tmp_path / "v", b"3 2\na nan 1\nb inf -inf\nc 1e40 1\n")
     np.testing.assert_array_equal(found.vectors, [[np.nan, 1], [np.inf, -np.inf], [np.inf, 1]])
@@ -400,6 +416,27 @@ def test_missing_files_and_directories(tmp_path, kv):
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(FormatError, match="is empty"):
         formats.load(tmp_path / "empty")
+
+
+def test_names_that_are_none(tmp_path, kv):
+    for call in (lambda: formats.load("a\0b"), lambda: formats.save(kv, "a\0b.txt")):
+        with pytest.raises(FileError, match="cannot be the name of a file"):
+            call()
+    formats.save(kv, os.fsencode(tmp_path / "bytes.txt"))
+    assert len(formats.load(os.fsencode(tmp_path / "bytes.txt"))) == 7
+
+
+def test_a_vocabulary_file_is_not_taken_for_vectors(tmp_path):
+    with pytest.raises(FormatError, match="no vectors in a known format"):
+        load(tmp_path / "v", b"the 1061396\nof 593677\n")
+
+
+def test_both_files_are_written_or_none(tmp_path, kv, monkeypatch):
+    kv.expandos["count"] = np.arange(7)
+    monkeypatch.setattr(word2vec, "text_rows", lambda rows: iter([b"x", None]))
+    with pytest.raises(TypeError):
+        kv.save_word2vec_format(tmp_path / "v", fvocab=tmp_path / "vocab")
+    assert not list(tmp_path.iterdir())
 
 
 def test_links_are_followed_and_stay(tmp_path, kv):

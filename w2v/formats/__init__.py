@@ -30,7 +30,7 @@ from .loaded import Loaded, Options
 
 __all__ = ["FORMATS", "Format", "format_for", "load", "save", "sniff"]
 
-Reader = Callable[[Source, Options], Loaded | KeyedVectors]
+Reader = Callable[[Source, Options], Loaded]
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def load(
     options = Options(limit=limit, mmap=mmap, encoding=encoding, unicode_errors=unicode_errors)
     named = None if format is None else _known(format)
     with Source(path) as source:
-        found = FORMATS[_sniff(source) if named is None else named].read(source, options)
-    return found.to_keyed_vectors(KeyedVectors) if isinstance(found, Loaded) else found
+        loaded = FORMATS[_sniff(source) if named is None else named].read(source, options)
+    return loaded.to_keyed_vectors(KeyedVectors)
 
 
 def save(kv: KeyedVectors, path: Path, format: str | None = None) -> None:

@@ -89,7 +89,7 @@ def _bytes_of(value: Any) -> bytes:
 
 
 def _array(data: bytes | NDArray[np.uint8], dtype: np.dtype[Any], shape: Any, fortran: bool) -> NDArray[Any]:
-    whole = isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape) and len(shape) <= 2
+    whole = isinstance(shape, tuple) and all(isinstance(n, int) and 0 <= n < 1 << 48 for n in shape) and len(shape) <= 2
     if not whole or math.prod(shape) * dtype.itemsize != len(data):
         raise FormatError("an array whose shape does not fit its content")
     array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, TruncatedError
 from .files import Source
-from .loaded import Loaded, Options, decode_words
+from .loaded import MAX_DIM, MAX_WORD, Loaded, Options, decode_words
 from .subwords import Subwords, means
-from .text import MAX_DIM, MAX_WORD
 
 MAGIC = struct.pack("<i", 793712314)
 
@@ -48,7 +47,7 @@ def read(source: Source, options: Options) -> Loaded:
         vectors = means(words, own, buckets, subwords)
     except FormatError as error:
         raise FormatError(f"{name}: {error}", error.hint) from None
-    return Loaded(decoded, vectors, counts).distinct(name)
+    return Loaded(decoded, vectors, {"count": counts}).distinct(name)
 
 
 def _input_matrix(data: NDArray[np.uint8], at: int, shape: tuple[int, int], name: str) -> NDArray[np.float32]:

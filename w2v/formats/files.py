@@ -48,7 +48,7 @@ class Source:
     """
 
     def __init__(self, path: Path) -> None:
-        self.name = os.fspath(path)
+        self.name = _name(path)
         self.position = 0
         with explained("read", self.name):
             self._raw = _Replayed(_open(self.name))
@@ -207,7 +207,7 @@ def created(path: Path) -> Iterator[BinaryIO]:
 
     A link is followed, so that the file it names is replaced; devices, pipes and URLs are written directly.
     """
-    name = os.fspath(path)
+    name = _name(path)
     with explained("write", name):
         opened: AbstractContextManager[Any]
         if "://" in name:
@@ -227,18 +227,31 @@ def created(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def appended(path: Path) -> Iterator[BinaryIO]:
     """A file to write behind what `path` holds; if the block fails, `path` is as it was."""
-    name = os.fspath(path)
+    name = _name(path)
     with explained("write", name):
         before = os.path.getsize(name) if os.path.exists(name) else None
         try:
             with open(name, "ab") as raw, _compressed(raw, name) as file:
                 yield file
+            _sync(name)
         except BaseException:
             if before is not None:
                 os.truncate(name, before)
             elif os.path.exists(name):
                 os.unlink(name)
             raise
+
+
+def _name(path: Path) -> str:
+    name = os.fsdecode(path)
+    if "\0" in name:
+        raise FileError(f"{name!r} cannot be the name of a file")
+    return name
+
+
+def _sync(name: str) -> None:
+    with open(name, "rb") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..errors import FormatError
 from ..vectors import KeyedVectors
 from .files import COMPRESSED, Path, created
+from .rows_out import check_complete
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +41,10 @@ def save(kv: KeyedVectors, path: Path) -> None:
     name = os.fspath(path)
     if name.lower().endswith(COMPRESSED):
         raise FormatError(f"{name}: gensim's format is written uncompressed only", "leave the suffix out")
-    if len(kv) != len(kv.vectors):
-        raise FormatError(f"{len(kv)} keys and {len(kv.vectors)} vectors do not make a model")
+    check_complete(kv)
     keys = kv.index_to_key
-    odd = next((key for key in keys if not isinstance(key, (str, int, np.integer))), "")
-    if odd != "" or odd is None:
-        raise FormatError(f"the key {odd!r} is neither text nor a whole number")
+    if odd := [key for key in keys if not isinstance(key, (str, int, np.integer))]:
+        raise FormatError(f"the key {odd[0]!r} is neither text nor a whole number")
     apart = kv.vectors.size >= SEPARATE
     with ExitStack() as files:
         # Left in reverse order: the matrix is in its place before the file that refers to it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,83 +86,92 @@ def is_pickle(head: bytes) -> bool:
 
 def load_model(path: Path, mmap: bool = True) -> GensimModel:
     """Read a model or keyed vectors. Raises FormatError for what is neither, and for files that would run code."""
-    with Source(path) as source:
-        return _load(source, KeyedVectors, Options(mmap=mmap))
+    with Source(path) as source, _named(source):
+        kind, model, vectors = _parts(source)
+        loaded, kept = _loaded(vectors, Options(mmap=mmap), source.name)
+        codes, points = _trees(vectors, kept)
+        output, nodes = (_array(model, name) for name in ("syn1neg", "syn1"))
+        return GensimModel(
+            kind,
+            loaded.to_keyed_vectors(KeyedVectors),
+            w_out=None if output is None else _rows(output, kept, mmap),
+            w_node=nodes if nodes is None or mmap else np.array(nodes),
+            points=points,
+            codes=codes,
+            parameters={_RENAMED.get(n, n): v for n, v in model.items() if isinstance(v, (int, float, str)) or v is None},
+        )
 
 
-def read(source: Source, options: Options, cls: type[KeyedVectors] = KeyedVectors) -> KeyedVectors:
+def read(source: Source, options: Options) -> Loaded:
     """The word vectors of a file alone."""
-    return _load(source, cls, options).kv
-
-
-def _load(source: Source, cls: type[KeyedVectors], options: Options) -> GensimModel:
     options.only_utf8("gensim's models")
     options.no_datatype("gensim's models")
+    with _named(source):
+        return _loaded(_parts(source)[2], options, source.name)[0]
+
+
+@contextmanager
+def _named(source: Source) -> Iterator[None]:
+    """Put the name of the file before what is wrong with it."""
+    try:
+        yield
+    except FormatError as error:
+        if source.name in str(error):
+            raise
+        raise FormatError(f"{source.name}: {error}", error.hint) from None
+
+
+def _parts(source: Source) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The class of the model, the attributes of the model, and those of its vectors, which may be the same."""
     root = pickled.read(source.whole().data, source.name, _ALLOWED.__contains__)
     if not isinstance(root, Object) or root.kind.module not in _MODELS:
-        raise FormatError(f"{source.name}: a pickle, but not a model of gensim")
-    try:
-        model = dict(_attributes(root, source.name))
-        for part in _PARTS:
-            if isinstance(model.get(part), Object):
-                model |= {n: v for n, v in _attributes(model[part], f"{source.name}.{part}") if n not in model}
-        inner = model.get("wv")
-        vectors = dict(_attributes(inner, f"{source.name}.wv")) if isinstance(inner, Object) else model
-        return _model(root.kind.name, model, vectors, cls, options, source.name)
-    except FormatError as error:
-        named = str(error).startswith(source.name)
-        raise error if named else type(error)(f"{source.name}: {error}", error.hint) from None
+        raise FormatError("a pickle, but not a model of gensim")
+    name = source.name
+    model = dict(_attributes(root, name, name))
+    for part in _PARTS:
+        if isinstance(model.get(part), Object):
+            model |= {n: v for n, v in _attributes(model[part], name, f"{name}.{part}") if n not in model}
+    inner = model.get("wv")
+    return root.kind.name, model, dict(_attributes(inner, name, f"{name}.wv")) if isinstance(inner, Object) else model
 
 
-def _attributes(thing: Object, path: str) -> Iterator[tuple[str, Any]]:
-    """(name, value) of an object saved as `path`; arrays that were put into files of their own included."""
+def _attributes(thing: Object, file: str, prefix: str) -> Iterator[tuple[str, Any]]:
+    """(name, value) of an object in `file`; arrays in files of their own, named `prefix`.attribute.npy, included."""
     state = thing.state[0] if isinstance(thing.state, tuple) and thing.state else thing.state
     if not isinstance(state, dict):
         raise FormatError(f"the {thing.kind.name} in it has no content")
     for name in arrays.list_of(state.get("__numpys")) or ():
         if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
             raise FormatError("it names a file that is not beside it", "a file of an untrusted origin may be an attack")
-        if path.endswith((".gz", ".bz2")):
+        if file.endswith((".gz", ".bz2")):
             raise FormatError(f"its array {name!r} lies in a compressed .npz file", "save it with gensim under another name")
-        yield name, arrays.read_npy(f"{path}.{name}.npy")
+        yield name, arrays.read_npy(f"{prefix}.{name}.npy")
     for name, value in state.items():
         if isinstance(name, str) and not name.startswith("__"):
             yield name, value
 
 
-def _model(
-    kind: str,
-    model: Mapping[str, Any],
-    vectors: Mapping[str, Any],
-    cls: type[KeyedVectors],
-    options: Options,
-    name: str,
-) -> GensimModel:
-    keys = arrays.list_of(next((vectors[k] for k in _KEYS if vectors.get(k) is not None), None))
+def _loaded(vectors: Mapping[str, Any], options: Options, name: str) -> tuple[Loaded, list[int]]:
+    """The words and their vectors, and which rows of the file they are."""
+    keys = _keys(vectors)
     matrix = next((m for k in _VECTORS if (m := _array(vectors, k)) is not None), None)
     if matrix is None and keys is not None:
         matrix = _from_subwords(vectors, keys)
     if keys is None or matrix is None or matrix.ndim != 2 or matrix.dtype.kind != "f" or len(keys) != len(matrix):
         raise FormatError("it has no word vectors")
     kept = _usable(keys, options, name)
-    whole = len(kept) == len(keys)
+    columns = _columns(vectors, keys).items()
+    attributes = {column: _rows(values, kept, False) for column, values in columns if values.shape == (len(keys),)}
+    return Loaded([keys[i] for i in kept], _rows(matrix, kept, options.mmap), attributes), kept
 
-    def chosen(array: NDArray[Any]) -> NDArray[Any]:
-        rows = array[: len(kept)] if whole or kept[-1] == len(kept) - 1 else array[kept]
-        return rows if options.mmap or not whole else np.array(rows)
 
-    columns, codes, points = _word_attributes(vectors, keys)
-    kv = Loaded([keys[i] for i in kept], chosen(matrix)).to_keyed_vectors(cls)
-    kv.expandos.update({column: np.array(chosen(values)) for column, values in columns.items()})
-    return GensimModel(
-        kind,
-        kv,
-        w_out=_array(model, "syn1neg"),
-        w_node=_array(model, "syn1"),
-        points=points,
-        codes=codes,
-        parameters={_RENAMED.get(n, n): v for n, v in model.items() if isinstance(v, (int, float, str)) or v is None},
-    )
+def _rows(array: NDArray[Any], kept: list[int], mmap: bool) -> NDArray[Any]:
+    """The rows `kept`, which rise: a view if they are the first ones and `mmap`, else a copy."""
+    if kept and kept[-1] >= len(array):
+        raise FormatError("it has fewer rows than words")
+    if kept and kept[-1] != len(kept) - 1:
+        return array[kept]
+    return array[: len(kept)] if mmap else np.array(array[: len(kept)])
 
 
 def _from_subwords(vectors: Mapping[str, Any], keys: list[Any]) -> NDArray[Any] | None:
@@ -184,6 +194,10 @@ def _array(held: Mapping[str, Any], name: str) -> NDArray[Any] | None:
     return value if isinstance(value, np.ndarray) else arrays.array_of(value)
 
 
+def _keys(vectors: Mapping[str, Any]) -> list[Any] | None:
+    return arrays.list_of(next((vectors[k] for k in _KEYS if vectors.get(k) is not None), None))
+
+
 def _usable(keys: list[Any], options: Options, name: str) -> list[int]:
     """The rows with a key, each key once: gensim 4 leaves None behind where a file it read held a word twice."""
     first: dict[Any, int] = {}
@@ -197,39 +211,46 @@ def _usable(keys: list[Any], options: Options, name: str) -> list[int]:
     return list(first.values())[: options.limit]
 
 
-def _word_attributes(
-    vectors: Mapping[str, Any], keys: list[Any]
-) -> tuple[dict[str, NDArray[Any]], list[NDArray[Any]] | None, list[NDArray[Any]] | None]:
-    """The numbers kept for each word (count, sample_int, ...), then codes and points of the Huffman tree, if any."""
+def _columns(vectors: Mapping[str, Any], keys: list[Any]) -> dict[str, NDArray[Any]]:
+    """The numbers kept for each word: count, sample_int, ..."""
     expandos = vectors.get("expandos")
-    if isinstance(expandos, dict):
-        columns = {
-            column: found
-            for column, value in expandos.items()
-            if isinstance(column, str) and arrays.list_of(value) is None and (found := arrays.array_of(value)) is not None
-        }
-        trees = {column: arrays.list_of(expandos.get(column)) for column in ("code", "point")}
-    else:
-        columns, trees = _old_attributes(vectors.get("vocab"), keys)
-    fitting = {column: values for column, values in columns.items() if values.shape == (len(keys),)}
-    return fitting, _paths(trees["code"]), _paths(trees["point"])
-
-
-def _old_attributes(vocab: Any, keys: list[Any]) -> tuple[dict[str, NDArray[Any]], dict[str, list[Any] | None]]:
-    """The same from gensim before 4, where each word had an object of its own."""
-    if isinstance(vocab, Object):
-        vocab = vocab.items
-    entries = [vocab.get(key) for key in keys] if isinstance(vocab, dict) else []
-    states = [entry.state if isinstance(entry, Object) and isinstance(entry.state, dict) else {} for entry in entries]
     columns: dict[str, NDArray[Any]] = {}
+    if isinstance(expandos, dict):
+        for column, value in expandos.items():
+            found = None if arrays.list_of(value) is not None else arrays.array_of(value)
+            if isinstance(column, str) and found is not None:
+                columns[column] = found
+        return columns
+    states = _old_entries(vectors, keys)
     for column, dtype in (("count", np.int64), ("sample_int", np.uint32)):
         values = [arrays.scalar_of(state.get(column)) for state in states]
         if values and all(isinstance(value, int) and 0 <= value <= np.iinfo(dtype).max for value in values):
             columns[column] = np.array(values, dtype)
-    trees: dict[str, list[Any] | None] = {name: [state.get(name) for state in states] for name in ("code", "point")}
-    return columns, trees
+    return columns
 
 
-def _paths(values: list[Any] | None) -> list[NDArray[Any]] | None:
-    found = [arrays.array_of(value) for value in values or ()]
-    return [path for path in found if path is not None] if found and all(path is not None for path in found) else None
+def _trees(vectors: Mapping[str, Any], kept: list[int]) -> tuple[list[NDArray[Any]] | None, list[NDArray[Any]] | None]:
+    """Codes and points of the Huffman tree, for the words that are kept; None without a tree."""
+    expandos = vectors.get("expandos")
+    if isinstance(expandos, dict):
+        codes, points = arrays.list_of(expandos.get("code")), arrays.list_of(expandos.get("point"))
+    else:
+        states = _old_entries(vectors, _keys(vectors) or [])
+        codes, points = [state.get("code") for state in states], [state.get("point") for state in states]
+    return _paths(codes, kept), _paths(points, kept)
+
+
+def _paths(values: list[Any] | None, kept: list[int]) -> list[NDArray[Any]] | None:
+    if not values or not kept or kept[-1] >= len(values):
+        return None
+    found = [path for i in kept if (path := arrays.array_of(values[i])) is not None]
+    return found if len(found) == len(kept) else None
+
+
+def _old_entries(vectors: Mapping[str, Any], keys: list[Any]) -> list[dict[Any, Any]]:
+    """What gensim before 4 kept in an object for each word."""
+    vocab = vectors.get("vocab")
+    if isinstance(vocab, Object):
+        vocab = vocab.items
+    entries = [vocab.get(key) if isinstance(key, (str, int)) else None for key in keys] if isinstance(vocab, dict) else []
+    return [entry.state if isinstance(entry, Object) and isinstance(entry.state, dict) else {} for entry in entries]

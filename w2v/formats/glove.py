@@ -15,12 +15,13 @@ def read(source: Source, options: Options) -> Loaded:
 
 
 def is_glove(head: bytes) -> bool:
-    """Whether a file may be one: its first line is a word and numbers."""
+    """Whether a file may be one: its first line is a word and more than one number."""
     lines = [line.split() for line in head.split(b"\n") if line.strip()]
     fields = lines[0] if lines else []
-    if len(lines) == 1 and len(fields) > 2:
+    if len(lines) == 1 and len(fields) > 3:
         fields = fields[:-1]  # the sample may end inside a number
-    return b"\0" not in head and len(fields) > 1 and text.is_number(fields[-1])
+    # With one number on a line it is rather a vocabulary, "word count".
+    return b"\0" not in head and len(fields) > 2 and text.is_number(fields[-1])
 
 
 def save(kv: KeyedVectors, path: Path) -> None:

@@ -6,7 +6,8 @@ import re
 
 from ..errors import FormatError
 from .files import SAMPLE, Source
-from .text import MAX_DIM, is_number
+from .loaded import MAX_DIM
+from .text import is_number
 
 _HEADER = re.compile(rb"[ \t]*(\d{1,18})[ \t]+(\d{1,18})[ \t]*\r?\n")
 _LONGEST = 256

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.floating[Any]]
 KV = TypeVar("KV", bound=KeyedVectors)
 
+# Far beyond any use, and the bound of what one row may cost.
+MAX_DIM = 1 << 20  # numbers in a vector
+MAX_WORD = 1 << 20  # bytes of a word
+
 
 @dataclass(frozen=True)
 class Options:
@@ -33,7 +37,8 @@ class Options:
     datatype: Any = np.float32
 
     def __post_init__(self) -> None:
-        if self.limit is not None and (isinstance(self.limit, bool) or int(self.limit) != self.limit or self.limit < 1):
+        whole = hasattr(self.limit, "__index__") and not isinstance(self.limit, bool)
+        if self.limit is not None and (not whole or self.limit < 1):
             raise ConfigError(f"limit must be a whole number of at least 1, not {self.limit!r}")
         try:
             codecs.lookup(self.encoding)
@@ -61,16 +66,20 @@ class Options:
 
 @dataclass(frozen=True)
 class Loaded:
-    """V words, packed or as strings; their `vectors` (V, D); their counts (V,) and norms (V,) if known."""
+    """V words, packed or as a list of keys; their `vectors` (V, D); what else is known of them, (V,) each: `norms`, and
+    attributes such as "count".
+    """
 
-    words: PackedWords | list[str]
+    words: PackedWords | list[Any]
     vectors: Floats
-    counts: NDArray[np.int64] | None = None
+    attributes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     norms: Floats | None = None
 
     def to_keyed_vectors(self, cls: type[KV]) -> KV:
         """The only place that makes KeyedVectors of files."""
-        return cls.from_arrays(self.words, self.vectors, norms=self.norms, counts=self.counts)
+        kv = cls.from_arrays(self.words, self.vectors, norms=self.norms)
+        kv.expandos.update(self.attributes)
+        return kv
 
     def distinct(self, name: str) -> Loaded:
         """Each word once, with its first vector. What is left out is counted in a warning."""
@@ -80,12 +89,11 @@ class Loaded:
         doubles = len(self.words) - len(first)
         logger.warning("%s: %d words occur again; of each the first vector is kept", name, doubles)
         if isinstance(self.words, PackedWords):
-            words: PackedWords | list[str] = PackedWords(*gather(self.words.blob, self.words.offsets, first))
+            words: PackedWords | list[Any] = PackedWords(*gather(self.words.blob, self.words.offsets, first))
         else:
             words = [self.words[i] for i in first.tolist()]
-        counts = None if self.counts is None else self.counts[first]
-        norms = None if self.norms is None else self.norms[first]
-        return Loaded(words, self.vectors[first], counts, norms)
+        attributes = {attribute: values[first] for attribute, values in self.attributes.items()}
+        return Loaded(words, self.vectors[first], attributes, None if self.norms is None else self.norms[first])
 
 
 def decode_words(blob: NDArray[np.uint8], offsets: NDArray[np.int64], options: Options, name: str) -> PackedWords | list[str]:
@@ -117,7 +125,7 @@ def is_utf8(blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> bool:
     return True
 
 
-def _first_of_each(words: PackedWords | list[str]) -> NDArray[np.int64] | None:
+def _first_of_each(words: PackedWords | list[Any]) -> NDArray[np.int64] | None:
     """The indices of the words that did not occur before; None if all are distinct, as nearly always."""
     if isinstance(words, list):
         return None if len(set(words)) == len(words) else _first(len(words), range(len(words)), words.__getitem__)

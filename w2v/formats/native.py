@@ -31,6 +31,7 @@ from ..vocab import pack
 from . import tensors
 from .files import COMPRESSED, Path, Source, created
 from .loaded import Loaded, Options, is_utf8
+from .rows_out import check_complete
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,7 @@ def save_model(
     """
     if str(path).lower().endswith(COMPRESSED):
         raise FormatError(f"{path}: the native format is memory-mapped and not compressed", "leave the suffix out")
-    if len(kv) != len(kv.vectors):
-        raise FormatError(f"{len(kv)} keys and {len(kv.vectors)} vectors do not make a model")
+    check_complete(kv)
     content: dict[str, NDArray[Any]] = {"vectors": kv.vectors}
     kv.fill_norms()
     content["norms"] = np.asarray(kv.norms)
@@ -87,7 +87,7 @@ def save_model(
 
 def _packed(kv: KeyedVectors) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     packed = kv._packed  # of a freshly trained or loaded model: a list of millions of strings is never made
-    if packed is not None:
+    if packed is not None and is_utf8(packed.blob, packed.offsets):
         return packed.blob, packed.offsets
     if not all(isinstance(key, str) for key in kv.index_to_key):
         odd = next(key for key in kv.index_to_key if not isinstance(key, str))
@@ -114,45 +114,57 @@ def load_model(path: Path, mmap: bool = True) -> NativeModel:
     Raises FormatError, TruncatedError if the file is not whole, ConfigError for parameters that are none.
     """
     with Source(path) as source:
-        return _load(source, KeyedVectors, Options(mmap=mmap))
+        file = _parse(source)
+        kv = _vectors(file, Options(mmap=mmap)).to_keyed_vectors(KeyedVectors)
+    outer = {key: _held(file.tensors[key], mmap) if key in file.tensors else None for key in ("w_out", "w_node")}
+    config, record = _json(file, "config", source.name), _json(file, "record", source.name)
+    return NativeModel(kv, **outer, config=None if config is None else TrainConfig.from_dict(config), record=record)
 
 
-def read(source: Source, options: Options, cls: type[KeyedVectors] = KeyedVectors) -> KeyedVectors:
+def read(source: Source, options: Options) -> Loaded:
     """The vectors of a file alone."""
-    return _load(source, cls, options).kv
-
-
-def _load(source: Source, cls: type[KeyedVectors], options: Options) -> NativeModel:
     options.only_utf8("the native format")
     options.no_datatype("the native format")
-    name = source.name
-    file = tensors.parse(source.whole(), name)
+    return _vectors(_parse(source), options)
+
+
+def _parse(source: Source) -> tensors.File:
+    """A file that is whole in all respects."""
+    name, file = source.name, tensors.parse(source.whole(), source.name)
     if file.metadata.get("format") != "w2v":
         raise FormatError(f"{name}: a safetensors file, but not one of w2v", f"it holds {', '.join(list(file.tensors)[:5])}")
     if file.metadata.get("version") != _VERSION:
         version = file.metadata.get("version", "")[:20]
         raise FormatError(f"{name}: version {version!r} of the format is not known", "a newer w2v may read it")
-    rows = _check_shapes(file.tensors, name)
+    _check_shapes(file.tensors, name)
     _check_words(file.tensors["words"], file.tensors["word_offsets"], name)
+    return file
+
+
+def _vectors(file: tensors.File, options: Options) -> Loaded:
+    held = file.tensors
+    rows = len(held["vectors"])
     kept = rows if options.limit is None else min(rows, options.limit)
-
-    def tensor(key: str, count: int) -> Any:
-        array = file.tensors.get(key)
-        return None if array is None else array[:count] if options.mmap else np.array(array[:count])
-
-    offsets = tensor("word_offsets", kept + 1)
-    words = PackedWords(tensor("words", int(offsets[-1])), offsets)
-    kv = Loaded(words, tensor("vectors", kept), tensor("counts", kept), tensor("norms", kept)).to_keyed_vectors(cls)
-    for key in file.tensors:
-        if key.startswith(_ATTRIBUTE):
-            kv.expandos[key.removeprefix(_ATTRIBUTE)] = tensor(key, kept)
-    config, record = _json(file, "config", name), _json(file, "record", name)
-    outer = {key: tensor(key, rows) for key in ("w_out", "w_node")}
-    return NativeModel(kv, **outer, config=None if config is None else TrainConfig.from_dict(config), record=record)
+    offsets = _held(held["word_offsets"][: kept + 1], options.mmap)
+    words = PackedWords(_held(held["words"][: offsets[-1]], options.mmap), offsets)
+    attributes = {key.removeprefix(_ATTRIBUTE): values for key, values in held.items() if key.startswith(_ATTRIBUTE)}
+    if "counts" in held:
+        attributes["count"] = held["counts"]
+    return Loaded(
+        words,
+        _held(held["vectors"][:kept], options.mmap),
+        {name: _held(values[:kept], options.mmap) for name, values in attributes.items()},
+        _held(held["norms"][:kept], options.mmap),
+    )
 
 
-def _check_shapes(held: Mapping[str, NDArray[Any]], name: str) -> int:
-    """V, once every tensor is known, there, and of the type and shape that the others ask for."""
+def _held(array: NDArray[Any], mmap: bool) -> NDArray[Any]:
+    """A view of the mapped file, or a copy that can be changed."""
+    return array if mmap else np.array(array)
+
+
+def _check_shapes(held: Mapping[str, NDArray[Any]], name: str) -> None:
+    """Every tensor is known, there, and of the type and shape that the others ask for."""
     for key in ("vectors", "norms", "words", "word_offsets"):
         if key not in held:
             raise FormatError(f"{name}: the tensor {key!r} is missing")
@@ -174,7 +186,6 @@ def _check_shapes(held: Mapping[str, NDArray[Any]], name: str) -> int:
         shape, types = expected.get(key, ((rows,), np.typecodes["AllInteger"] + "efd?"))
         if array.shape != shape or not any(array.dtype == np.dtype(code) for code in types):
             raise FormatError(f"{name}: the tensor {key[:40]!r} is {array.dtype} {array.shape}; {shape} is expected")
-    return int(rows)
 
 
 def _check_words(blob: NDArray[np.uint8], offsets: NDArray[np.int64], name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,22 +28,30 @@ class Rows:
     order: NDArray[np.int64] | None = None
     prefix: str = ""
 
+    @cached_property
     def indices(self) -> list[int]:
         """Row numbers in the order of writing."""
         return list(range(len(self.kv))) if self.order is None else self.order.tolist()
 
+    @cached_property
     def words(self) -> list[bytes]:
         """The words as they are written."""
+        check_complete(self.kv)
         keys = self.kv.index_to_key
-        return [_encoded(keys[i], self.prefix) for i in self.indices()]
+        return [_encoded(keys[i], self.prefix) for i in self.indices]
 
     def blocks(self) -> Iterator[tuple[list[bytes], NDArray[Any]]]:
         """Some words and their vectors at a time."""
-        words = self.words()
         step = max(1, _BLOCK // max(1, self.kv.vector_size))
-        for at in range(0, len(words), step):
+        for at in range(0, len(self.words), step):
             part = slice(at, at + step)
-            yield words[part], self.kv.vectors[part if self.order is None else self.order[part]]
+            yield self.words[part], self.kv.vectors[part if self.order is None else self.order[part]]
+
+
+def check_complete(kv: KeyedVectors) -> None:
+    """Raise FormatError unless every key has a vector and every vector a key."""
+    if len(kv) != len(kv.vectors):
+        raise FormatError(f"{len(kv)} keys and {len(kv.vectors)} vectors do not make a file", "call resize_vectors()")
 
 
 def _encoded(key: Any, prefix: str) -> bytes:
@@ -57,7 +66,7 @@ def _encoded(key: Any, prefix: str) -> bytes:
 def check_words(rows: Rows, spaces: bool) -> None:
     """Raise FormatError for a word that would break the file; `spaces` says whether it may hold any."""
     broken = re.compile(rb"[\t\n\v\f\r]|^$" if spaces else rb"[ \t\n\v\f\r]|^$")
-    for word in rows.words():
+    for word in rows.words:
         if broken.search(word):
             what = "is empty" if not word else "holds white space"
             hint = "replace it (KeyedVectors.index_to_key), or save in the native format, which holds any word"

@@ -23,7 +23,7 @@ _TYPES = {
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
 }  # fmt: skip
 _NAMES = {np.dtype(code): name for name, code in _TYPES.items()}
-_LONGEST_HEADER = 16 << 20  # bytes; a model's takes a few thousand
+_LONGEST_HEADER = 100_000_000  # bytes, the limit of the safetensors library; a model's takes a few thousand
 _ALIGNMENT = 64  # of the first tensor, by spaces behind the header
 _BLOCK = 1 << 24  # bytes written at a time
 
@@ -82,7 +82,7 @@ class _Entry:
 def _entry(key: str, value: Any, name: str) -> _Entry:
     try:
         dtype, shape, (begin, end) = np.dtype(_TYPES[value["dtype"]]), tuple(value["shape"]), value["data_offsets"]
-        whole = all(type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end))
+        whole = all(type(n) is int and 0 <= n < 1 << 48 for n in (*shape, begin, end))
     except (KeyError, TypeError, ValueError):
         whole = False
     if not whole or len(shape) > 2 or end - begin != math.prod(shape) * dtype.itemsize:
@@ -115,6 +115,8 @@ def write(file: BinaryIO, tensors: Mapping[str, NDArray[Any]], metadata: Mapping
         at += array.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % _ALIGNMENT)
+    if len(text) > _LONGEST_HEADER:
+        raise FormatError(f"the metadata take {len(text):,} bytes; at most {_LONGEST_HEADER:,} would be read again")
     file.write(len(text).to_bytes(8, "little") + text)
     for key in order:
         for block in _blocks(tensors[key]):

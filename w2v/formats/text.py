@@ -14,14 +14,12 @@ import numpy as np
 
 from ..errors import FormatError, TruncatedError
 from .files import SAMPLE, Source
-from .loaded import Floats, Loaded, Options, decode_words
+from .loaded import MAX_DIM, MAX_WORD, Floats, Loaded, Options, decode_words
 from .matrix import GrowingMatrix
 from .pieces import Pieces
 
 logger = logging.getLogger(__name__)
 
-MAX_DIM = 1 << 20  # numbers in a vector; far beyond any use, and the bound of what one row may cost
-MAX_WORD = 1 << 20  # bytes
 _PIECE = 1 << 20
 _NUMBER = 40  # bytes of the longest number and its separator; numpy writes at most 25
 
@@ -112,7 +110,8 @@ class _Reader:
             self._words.append(fields[0] + b"\n")
             if len(rows) == wanted:
                 break
-        return np.array(rows, self._parsed).reshape(-1, self._dim), used
+        with np.errstate(over="ignore"):  # too large a number is infinite, and counted as such
+            return np.array(rows, self._parsed).reshape(-1, self._dim), used
 
     def finish(self) -> Loaded:
         """What was read, each word once; oddities are logged as warnings."""

@@ -6,7 +6,9 @@ How the files look is word2vec_text's, word2vec_bin's and glove's business.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ def load_word2vec_format(
     limit: int | None = None,
     datatype: Any = np.float32,
     no_header: bool = False,
-    binary_chunk_size: int = word2vec_bin._PIECE,
+    binary_chunk_size: int = word2vec_bin.PIECE,
 ) -> KV:
     """Read vectors in word2vec's text or binary format as `cls`, a KeyedVectors; the file may be compressed, or a URL.
 
@@ -48,6 +50,8 @@ def load_word2vec_format(
     for one that is something else, EncodingError (a UnicodeDecodeError) for words in another encoding.
     """
     options = Options(limit=limit, encoding=encoding, unicode_errors=unicode_errors, datatype=datatype)
+    if binary_chunk_size < 1:
+        raise ConfigError(f"binary_chunk_size must be at least 1, not {binary_chunk_size}")
     if binary and no_header:
         raise NotImplementedError("no_header is for text: a binary file says how long its vectors are in its header alone")
     counts = None if fvocab is None else _read_counts(fvocab, options)
@@ -57,7 +61,8 @@ def load_word2vec_format(
         else:
             loaded = (glove if no_header else word2vec_text).read(source, options)
     kv = loaded.to_keyed_vectors(cls)
-    kv.expandos["count"] = np.arange(len(kv), 0, -1) if counts is None else _counts_of(loaded, counts, str(fvocab))
+    made_up = np.arange(len(kv), 0, -1)
+    kv.expandos["count"] = made_up if counts is None else _counts_of(loaded, counts, os.fspath(fvocab or ""))
     kind = "binary" if binary else "text"
     message = f"loaded {kv.vectors.shape} matrix of type {kv.vectors.dtype} from {fname}"
     kv.add_lifecycle_event("load_word2vec_format", msg=message, format=kind, encoding=encoding)
@@ -68,27 +73,26 @@ def _read_counts(path: Path, options: Options) -> dict[str, int]:
     """Word -> count of a vocabulary file."""
     counts: dict[str, int] = {}
     with Source(path) as source:
-        number = 0
-        while line := source.readline(word2vec_bin.MAX_WORD):
-            number += 1
-            fields = line.rsplit(None, 1)
-            if len(fields) != 2 or not fields[1].isdigit() or len(fields[1]) > 18:
-                if not fields:
-                    continue
-                raise FormatError(f"{source.name}, line {number}: expected a word and its count, found {line[:40]!r}")
-            try:
-                counts[fields[0].decode(options.encoding, options.unicode_errors)] = int(fields[1])
-            except UnicodeDecodeError as error:
-                message = f"{source.name}, line {number}: {fields[0][:40]!r} is not {options.encoding}"
-                raise EncodingError(message, error, "give encoding, or unicode_errors='replace'") from error
+        lines = source.whole().tobytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        fields = line.rsplit(None, 1)
+        if not fields:
+            continue
+        if len(fields) != 2 or not fields[1].isdigit() or len(fields[1]) > 18:
+            raise FormatError(f"{source.name}, line {number}: expected a word and its count, found {line[:40]!r}")
+        try:
+            counts[fields[0].decode(options.encoding, options.unicode_errors)] = int(fields[1])
+        except UnicodeDecodeError as error:
+            message = f"{source.name}, line {number}: {fields[0][:40]!r} is not {options.encoding}"
+            raise EncodingError(message, error, "give encoding, or unicode_errors='replace'") from error
     return counts
 
 
-def _counts_of(loaded: Loaded, counts: dict[str, int], name: str) -> Any:
-    missing = sum(word not in counts for word in loaded.words)
-    if missing:
-        logger.warning("%d of %d words are not in the vocabulary file %s: their count is 0", missing, len(loaded.words), name)
-    return np.array([counts.get(word, 0) for word in loaded.words], np.int64)
+def _counts_of(loaded: Loaded, counts: dict[str, int], name: str) -> NDArray[np.int64]:
+    found = [counts.get(word) for word in loaded.words]
+    if missing := found.count(None):
+        logger.warning("%d of %d words are not in the vocabulary file %s: their count is 0", missing, len(found), name)
+    return np.array([count if count is not None else 0 for count in found], np.int64)
 
 
 def save_word2vec_format(
@@ -120,10 +124,10 @@ def save_word2vec_format(
     rows = Rows(kv, order, prefix)
     check_words(rows, spaces=False)
     opened = appended if append else created
-    if fvocab is not None:
-        with opened(fvocab) as file:
-            file.writelines(_vocabulary_lines(kv, rows, sort_attr))
-    with opened(fname) as file:
+    with ExitStack() as files:
+        if fvocab is not None:
+            files.enter_context(opened(fvocab)).writelines(_vocabulary_lines(kv, rows, sort_attr))
+        file = files.enter_context(opened(fname))
         if write_header:
             file.write(b"%d %d\n" % (len(kv) if total_vec is None else total_vec, kv.vector_size))
         for block in binary_rows(rows) if binary else text_rows(rows):
@@ -142,5 +146,5 @@ def _order(kv: KeyedVectors, attr: str) -> NDArray[np.int64] | None:
 
 def _vocabulary_lines(kv: KeyedVectors, rows: Rows, attr: str) -> Iterator[bytes]:
     values = kv.expandos[attr]
-    for word, index in zip(rows.words(), rows.indices(), strict=True):
+    for word, index in zip(rows.words, rows.indices, strict=True):
         yield b"%s %s\n" % (word, str(values[index]).encode())

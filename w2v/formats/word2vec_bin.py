@@ -18,18 +18,17 @@ from numpy.typing import NDArray
 from ..errors import TruncatedError
 from .files import Source
 from .header import read_header
-from .loaded import Loaded, Options, decode_words
+from .loaded import MAX_WORD, Loaded, Options, decode_words
 from .matrix import Floats, GrowingMatrix
 from .pieces import Pieces
 
 if TYPE_CHECKING:
     pass
 
-MAX_WORD = 1 << 20  # bytes
-_PIECE = 8 << 20
+PIECE = 8 << 20  # bytes
 
 
-def read(source: Source, options: Options, piece: int = _PIECE) -> Loaded:
+def read(source: Source, options: Options, piece: int = PIECE) -> Loaded:
     """Read a file from its header on, `piece` bytes at a time.
 
     Raises TruncatedError if it ends before the vectors that the header announces. What stands behind them is counted in
