@@ -83,6 +83,7 @@ class Noise:
         self.alias, self.rng = alias, rng
         self.pool = [self._draw() for _ in range(POOL)]
         self.turn = 0
+        self.turn = 0
 
     def _draw(self) -> int:
         return int(ops.alias_draw(draw(self.rng, NOISE), self.alias))
@@ -170,9 +171,7 @@ def locks(model: Model, rows: list[int]) -> list[float]:
     return [1.0 if model.lock is None else float(model.lock[row]) for row in rows]
 
 
-def skipgram_step(
-    near: dict[int, list[int]], words: list[int], outputs: list[Output], model: Model
-) -> tuple[float, int]:
+def skipgram_step(near: dict[int, list[int]], words: list[int], outputs: list[Output], model: Model) -> tuple[float, int]:
     """Every context of the group's centres is an input row, moved block by block; near: each centre's contexts.
 
     Returns the loss and the number of (centre, context) pairs.

@@ -26,7 +26,7 @@ SETTINGS = {
     "lock": [False, True],
     "sample": [False, True],
     "words": [2, 9, 300],
-    "lengths": [(1,), (2,), (1, 1, 4), (7, 1, 12, 3), (30,)],
+    "lengths": [(1,), (2,), (1, 1, 4), (7, 1, 12, 3), (30,), (3,) * 70],
     "scale": [0.1, 0.7, 2.0],
 }
 # Settings that a kernel does not look at.
@@ -107,6 +107,14 @@ def test_noise_that_is_one_word_many_times(kernel, group):
     assert_same(solve(case, inputs), solve_naively(case, inputs))
 
 
+@pytest.mark.parametrize("extreme", [{"negative": 70}, {"group": 12, "window": 9}, {"group": 12, "negative": 20}])
+@pytest.mark.parametrize("kernel", ["skipgram_ns", "cbow_ns"])
+def test_more_than_anyone_asks_for(kernel, extreme):
+    """More noise words than the pool has, and the largest group that the configuration lets through."""
+    case = Case(kernel, lengths=(20, 5), **extreme)
+    assert_same(solve(case), solve_naively(case))
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_vocabulary_of_one_word(kernel):
     """Nothing can be told apart: the noise is always the word itself, the Huffman path has no node."""
@@ -155,4 +163,4 @@ def test_the_kernels_as_plain_python():
 
 def test_every_index_is_in_bounds():
     """The walk's, that is: the micro-kernels work with bare pointers. Code from the cache would have no checks."""
-    rerun(f"{FEW} or odd_ends", NUMBA_BOUNDSCHECK="1", W2V_CACHE="0")
+    rerun(f"({FEW} or odd_ends or extreme) and (skipgram_ns or cbow_hs)", NUMBA_BOUNDSCHECK="1", W2V_CACHE="0")

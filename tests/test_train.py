@@ -185,6 +185,20 @@ def test_several_threads_end_at_a_similar_loss():
     assert several.mean_loss == pytest.approx(one.mean_loss, rel=0.05)
 
 
+@pytest.mark.parametrize("config", BOTH_LAYERS)
+def test_a_deterministic_run_does_not_depend_on_the_threads(config):
+    runs = [train(make_corpus(20), COUNTS, config.replace(deterministic=True, threads=n)) for n in (1, 4)]
+    assert_same_bits(runs[0].weights, runs[1].weights)
+
+
+def test_no_setting_has_the_kernels_compiled_anew():
+    train(make_corpus(), COUNTS, SMALL)
+    before = len(cpu.skipgram_ns.signatures)
+    changed = {"window": np.int32(2), "negative": np.int64(7), "saturation": "none", "noise_group": 1, "sample": 0.1}
+    train(make_corpus(), COUNTS.astype(np.int32), SMALL.replace(**changed))
+    assert len(cpu.skipgram_ns.signatures) == before
+
+
 @pytest.mark.parametrize(
     ("saturation", "noise", "clamp", "skip"),
     [
