@@ -169,6 +169,14 @@ def test_utf16_is_refused_with_advice(tmp_path, encoding):
     assert "iconv" in caught.value.hint
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_seen_by_its_zeros(tmp_path, encoding):
+    path = tmp_path / "a.txt"
+    path.write_bytes(("some words and a naïve one in Ελλάδα " * 5).encode(encoding))
+    with pytest.raises(CorpusError, match="UTF-16"):
+        words(path)
+
+
 def test_a_file_of_one_or_two_bytes(tmp_path):
     for data in (b"a", b"ab", b"\n", b"\xef\xbb"):
         (tmp_path / "a").write_bytes(data)

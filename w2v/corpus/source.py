@@ -24,7 +24,7 @@ STDIN = "-"
 TEXT_SAMPLE = 8192  # bytes of a file in a directory that must be free of NUL
 
 _BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Stream:
             raise CorpusError(f"{self.name} is {self._archive}, which is not read", hint)
         if self._text.peek(3) == _BOM:
             self._text.readinto(memoryview(bytearray(3)))
-        if self._text.peek(2) in _UTF16:
+        if _is_utf16(self._text.peek(TEXT_SAMPLE)):
             raise CorpusError(f"{self.name} is UTF-16 text; UTF-8 is needed", "convert it: iconv -f UTF-16 -t UTF-8")
 
     @contextmanager
@@ -178,6 +178,14 @@ def _open(place: Place) -> Any:
     if "://" in place.name and not os.path.exists(place.name):
         return _open_url(place.name)
     return open(place.name, "rb", buffering=0)
+
+
+def _is_utf16(sample: bytes) -> bool:
+    """A byte order mark, or NUL in most of the even or most of the odd places and never in the others."""
+    if len(sample) < 64 or b"\0" not in sample:
+        return sample.startswith(_UTF16)
+    low, high = sorted((sample[0::2].count(0), sample[1::2].count(0)))
+    return sample.startswith(_UTF16) or (low == 0 and high > len(sample) // 3)
 
 
 def _standard_input() -> Any:
