@@ -271,9 +271,9 @@ def test_a_disk_error_names_file_and_position():
             if self.given:
                 raise OSError(5, "Input/output error")
             self.given = True
-            return b"some words"
+            return b"some words" * 1000
 
-    with pytest.raises(CorpusError, match=r"cannot read broken.txt after 10 bytes of text .*: Input/output error"):
+    with pytest.raises(CorpusError, match=r"cannot read broken.txt after 10,000 bytes of text .*: Input/output error"):
         encode(Broken())
 
 
