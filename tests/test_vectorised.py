@@ -115,7 +115,6 @@ def test_no_vector_leaves_the_registers_in_a_hot_loop(assembly, kernel):
     assert not [line for body in loops for line in body if STACK.match(line)]
 
 
-@pytest.mark.xfail(reason="tiles of 2 x 6, 2 x 7 and 2 x 8 accumulators do not fit into the 16 registers of AVX2")
 @every_kernel
 def test_accumulators_stay_in_registers(assembly, kernel):
     """With AVX2's 16 registers, in the loops that store nothing: the products of a tile."""
