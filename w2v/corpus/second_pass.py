@@ -24,19 +24,20 @@ PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 @kernel
 def compact(  # type: ignore[no-untyped-def]
-    ids,  # INOUT (n,) int32: provisional ids and sentence ends; vocabulary ids and sentence ends
+    ids,  # IN (n,) int32: provisional ids and sentence ends
+    out,  # OUT (n,) int32: vocabulary ids and sentence ends; may lie over ids, at the same place or before
     remap,  # IN (types,) int32: -1 for unknown
     chunk_words,  # int64
     state,  # INOUT (7,) int64
     starts,  # OUT (n // 2 + 1,) int64: where chunks begin in the stream
 ):
-    """Returns how many ids are left in ids."""
+    """Returns how many ids are left, in out."""
     o, base, sentence, fill, cuts = 0, state[AT], state[SENTENCE], state[FILL], 0
     for i in range(ids.size):
         word = ids[i]
         if word >= 0:
             new = remap[word]
-            ids[o] = new
+            out[o] = new
             o += new >= 0
             continue
         length = base + o - sentence
@@ -48,7 +49,7 @@ def compact(  # type: ignore[no-untyped-def]
             cuts += 1
             fill = 0
         fill += length
-        ids[o] = -1
+        out[o] = -1
         o += 1
         sentence = base + o
         state[SENTENCES] += 1
@@ -85,9 +86,11 @@ def second_pass(ids: IdStream, renumbering: Renumbering, remap: Map, chunk_words
         for start in range(first, last, BUFFER):
             block = ids.read(start, min(start + BUFFER, last))
             at = int(state[AT])
-            n = compact(block, part_map, chunk_words, state, starts)
-            total += int(fingerprint(block, at, n))
-            ids.write(at, block[:n])
+            out = block if ids.spilled else ids.read(at, at + len(block))  # in memory: a view of where they belong
+            n = compact(block, out, part_map, chunk_words, state, starts)
+            total += int(fingerprint(out, at, n))
+            if ids.spilled:
+                ids.write(at, out[:n])
             found.append(starts[: state[CUTS]].copy())
     size = int(state[AT])
     ids.truncate(size)

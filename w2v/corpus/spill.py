@@ -128,7 +128,8 @@ class IdStream:
     def truncate(self, size: int) -> None:
         """Keep the first `size` ids; the stream is complete."""
         if self._file is None:
-            self._ids = self._ids[:size].copy() if size < len(self._ids) // 2 else self._ids[:size]
+            # Untouched memory behind the ids costs nothing; what was touched and is free now is worth a copy.
+            self._ids = self._ids[:size].copy() if size < self.size // 2 else self._ids[:size]
         else:
             self._file.truncate(size)
             self._ids = np.empty(0, np.int32)
