@@ -109,6 +109,15 @@ def save(kv: KeyedVectors, path: Path, format: str | None = None) -> None:
     everything is written. Text and binary formats are compressed if the name ends in .gz, .bz2, .xz or .zst.
 
     Raises FormatError for words that the format cannot hold, FileError for a file that cannot be written.
+
+    >>> import os, tempfile
+    >>> from w2v import KeyedVectors, formats
+    >>> kv = KeyedVectors.from_arrays(["up", "down"], [[0.0, 1.0], [0.0, -1.0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "vectors.txt.gz")
+    ...     formats.save(kv, path)
+    ...     formats.sniff(path), formats.load(path)["down"].tolist()
+    ('word2vec-text', [0.0, -1.0])
     """
     chosen = FORMATS[format_for(path, format)]
     if chosen.save is None:

@@ -5,7 +5,6 @@ A matrix as large as those that gensim keeps apart goes into an .npy file beside
 
 from __future__ import annotations
 
-import logging
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -19,9 +18,7 @@ from numpy.typing import NDArray
 from ..errors import FormatError
 from ..vectors import KeyedVectors
 from .files import COMPRESSED, Path, created
-from .rows_out import check_complete
-
-logger = logging.getLogger(__name__)
+from .rows_out import check_complete, numbers_of
 
 SEPARATE = 10 << 20  # elements from which gensim keeps an array in a file of its own
 _BLOCK = 1 << 22  # elements written at a time
@@ -81,13 +78,9 @@ def _write(file: BinaryIO, kv: KeyedVectors, keys: list[Any], apart: bool) -> No
 
 def _expandos(kv: KeyedVectors) -> Iterator[Any]:
     yield _EMPTY_DICT + _MARK
-    for name, values in kv.expandos.items():
-        array = np.asarray(values)
-        if array.dtype.kind in "biuf" and array.shape == (len(kv),):
-            yield _text(name)
-            yield from _array(array)
-        else:
-            logger.warning("the attribute %r is not saved: only numbers are, one for each word", name)
+    for name, values in numbers_of(kv):
+        yield _text(name)
+        yield from _array(values)
     yield _SETITEMS
 
 

@@ -16,7 +16,6 @@ known of the training run. Any safetensors reader opens the file; nothing in it 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,9 +30,7 @@ from ..vocab import pack
 from . import tensors
 from .files import COMPRESSED, Path, Source, created
 from .loaded import Loaded, Options, is_utf8
-from .rows_out import check_complete
-
-logger = logging.getLogger(__name__)
+from .rows_out import check_complete, numbers_of
 
 _VERSION = "1"
 _ATTRIBUTE = "attr."
@@ -97,14 +94,11 @@ def _packed(kv: KeyedVectors) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def _attributes(kv: KeyedVectors) -> dict[str, NDArray[Any]]:
     held = {}
-    for name, values in kv.expandos.items():
-        array = np.asarray(values)
-        if array.shape != (len(kv),) or not tensors.can_hold(array):
-            logger.warning("the attribute %r is not saved: the native format holds numbers, one for each word", name)
-        elif name == "count" and array.dtype.kind in "iu":
-            held["counts"] = array.astype(np.int64)
+    for name, values in numbers_of(kv):
+        if name == "count" and values.dtype.kind in "iu":
+            held["counts"] = values.astype(np.int64)
         else:
-            held[_ATTRIBUTE + name] = array
+            held[_ATTRIBUTE + name] = values
     return held
 
 

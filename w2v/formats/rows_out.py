@@ -5,6 +5,7 @@ The matrix may be a padded view or a mapped file: it is never copied as a whole.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError
 from ..vectors import KeyedVectors
+
+logger = logging.getLogger(__name__)
 
 _BLOCK = 1 << 17  # numbers formatted or copied at a time
 
@@ -46,6 +49,18 @@ class Rows:
         for at in range(0, len(self.words), step):
             part = slice(at, at + step)
             yield self.words[part], self.kv.vectors[part if self.order is None else self.order[part]]
+
+
+def numbers_of(kv: KeyedVectors) -> Iterator[tuple[str, NDArray[Any]]]:
+    """(name, values) of the attributes that are numbers, one for each word; what is left out is logged as a warning.
+
+    "code" and "point", gensim's names for the paths in the Huffman tree, go without one: they follow from the counts.
+    """
+    for name, values in kv.expandos.items():
+        if values.dtype.kind in "biuf" and values.dtype.itemsize <= 8 and values.shape == (len(kv),):
+            yield name, values
+        elif name not in ("code", "point"):
+            logger.warning("the attribute %r is not saved: only numbers are, one for each word", name)
 
 
 def check_complete(kv: KeyedVectors) -> None:

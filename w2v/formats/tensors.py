@@ -129,8 +129,3 @@ def _blocks(array: NDArray[Any]) -> Iterator[memoryview]:
     for start in range(0, len(array) if array.size else 0, step):
         rows = array[start : start + step]
         yield np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
-
-
-def can_hold(array: NDArray[Any]) -> bool:
-    """Whether there is a tensor type for an array's elements."""
-    return array.dtype.newbyteorder("<") in _NAMES
