@@ -1,0 +1,196 @@
+"""train.py: how runs stop, pause, go on, report and fail."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from runs import BOTH_LAYERS, COUNTS, SMALL, WORDS, ListCorpus, assert_same_bits, make_corpus
+
+from w2v.errors import ConfigError, TrainingError
+from w2v.train import Position, train
+from w2v.weights import Weights
+
+
+class Brake:
+    """Stops a run in chunk number `at` of all that are read: the reader waits until the trainer has seen the stop."""
+
+    def __init__(self, at):
+        self.left, self.stop, self.seen = at, threading.Event(), threading.Semaphore(0)
+
+    def hook(self, _):
+        if self.left == 0:
+            self.stop.set()
+            for _ in range(2):  # the first report may have begun before the stop
+                assert self.seen.acquire(timeout=30)
+        self.left -= 1
+
+    def on_progress(self, _):
+        if self.stop.is_set():
+            self.seen.release()
+
+
+@pytest.mark.parametrize("config", BOTH_LAYERS)
+def test_a_run_goes_on_from_anywhere_with_the_same_bits(config):
+    whole = train(make_corpus(3), COUNTS, config)
+    for at in range(6):
+        brake = Brake(at)
+        part = train(make_corpus(3, hook=brake.hook), COUNTS, config, stop=brake.stop, on_progress=brake.on_progress)
+        assert part.position == divmod(at + 1, 3)
+        assert part.finished == (at == 5)
+        rest = train(make_corpus(3), COUNTS, config, weights=part.weights, start=part.position)
+        assert rest.finished
+        assert_same_bits(rest.weights, whole.weights)
+        assert part.words + rest.words == whole.words
+        assert sum(e.pairs for e in part.epochs + rest.epochs) == sum(e.pairs for e in whole.epochs)
+
+
+def test_nothing_is_left_to_do_after_the_end(recorder):
+    result = train(make_corpus(), COUNTS, SMALL, start=Position(2, 0))
+    assert result.finished
+    assert (result.epochs, result.words, recorder.calls) == ([], 0, [])
+
+
+def test_a_stop_that_came_before_the_run(recorder):
+    stop = threading.Event()
+    stop.set()
+    result = train(make_corpus(), COUNTS, SMALL, stop=stop)
+    assert (result.finished, result.position, recorder.calls) == (False, (0, 0), [])
+
+
+def test_a_pause_between_chunks_changes_nothing():
+    """Paused as often as can be; each time the chunks in work are finished, and no thread is left."""
+    config, pauses, threads = BOTH_LAYERS[0].values[0].replace(threads=2), [], threading.active_count()
+
+    def on_pause(result):
+        pauses.append(result.position)
+        assert threading.active_count() == threads
+        assert not result.finished
+
+    slow = make_corpus(6, hook=lambda _: time.sleep(0.06))
+    result = train(slow, COUNTS, config, pause=lambda _: True, on_pause=on_pause)
+    assert result.finished
+    assert pauses == sorted(set(pauses))
+    assert len(pauses) >= 2
+    assert len(result.epochs) == 2
+    plain = train(make_corpus(6), COUNTS, config)
+    assert [(e.pairs, e.words) for e in result.epochs] == [(e.pairs, e.words) for e in plain.epochs]
+
+
+def test_progress_never_goes_back():
+    events = []
+    corpus = make_corpus(8, raw_words=5000, hook=lambda _: time.sleep(0.06))
+    train(corpus, COUNTS, SMALL.replace(threads=2), on_progress=events.append)
+    assert len(events) > 4
+    for name in ("epoch", "words", "seconds"):
+        values = [getattr(e, name) for e in events]
+        assert values == sorted(values)
+    alphas = [e.alpha for e in events]
+    assert max(np.diff(alphas)) < 1e-15
+    assert {(e.epochs, e.total_words) for e in events} == {(2, 10_000)}
+    assert [e.finished for e in events] == [False] * (len(events) - 1) + [True]
+    last = events[-1]
+    assert (last.epoch, last.words, last.alpha) == (1, 10_000, SMALL.min_alpha)
+    assert all(math.isfinite(e.loss) for e in events)
+
+
+def test_on_epoch_is_told_each_epoch_once():
+    seen = []
+    result = train(make_corpus(), COUNTS, SMALL, on_epoch=lambda n, so_far: seen.append((n, len(so_far.epochs))))
+    assert seen == [(0, 1), (1, 2)]
+    assert result.finished
+
+
+# --- failing ----------------------------------------------------------------------------------------------------------
+
+
+def test_divergence_is_an_error_with_advice():
+    with pytest.raises(TrainingError, match="not finite") as caught:
+        train(make_corpus(), COUNTS, SMALL.replace(alpha=1e30, saturation="none", threads=2))
+    assert "alpha" in caught.value.hint
+    assert "epoch 1" in str(caught.value)
+
+
+@pytest.mark.parametrize("config", BOTH_LAYERS)
+def test_weights_that_are_no_numbers_are_an_error(config):
+    weights = Weights.create(WORDS, config)
+    weights.w_in[:, 0] = np.nan
+    with pytest.raises(TrainingError, match="not finite"):
+        train(make_corpus(), COUNTS, config, weights=weights)
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_goes_wrong_in_a_worker_reaches_the_caller(threads):
+    def hook(k):
+        if k == 2:
+            raise Broken
+
+    running = threading.active_count()
+    with pytest.raises(Broken):
+        train(make_corpus(50, hook=hook), COUNTS, SMALL.replace(threads=threads))
+    assert threading.active_count() == running
+
+
+@pytest.mark.parametrize("where", ["on_progress", "on_epoch", "pause"])
+def test_what_goes_wrong_in_a_callback_ends_the_workers(where):
+    def callback(*_):
+        raise Broken
+
+    running = threading.active_count()
+    with pytest.raises(Broken):
+        train(make_corpus(hook=lambda _: time.sleep(0.1)), COUNTS, SMALL, **{where: callback})
+    assert threading.active_count() == running
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_after_the_chunks_in_work(threads):
+    begun, done = [], []
+
+    def hook(k):
+        begun.append(k)
+        time.sleep(0.01)
+        if k == 5:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.01)
+        done.append(k)
+
+    corpus = ListCorpus([[0, 1, -1]] * 1000, hook=hook)
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus, COUNTS, SMALL.replace(threads=threads))
+    assert len(done) == len(begun) < 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"counts": COUNTS[:-1]}, "do not fit"),
+        ({"config": SMALL.replace(vector_size=13)}, "do not fit"),
+        ({"config": SMALL.replace(hs=True)}, "output layers"),
+        ({"config": SMALL.replace(hs=True, negative=0)}, "output layers"),
+        ({"lock": np.ones(WORDS)}, "lock must be float32"),
+        ({"lock": np.ones(WORDS - 1, np.float32)}, "lock must be float32"),
+        ({"corpus": ListCorpus([])}, "nothing to train on"),
+        ({"corpus": ListCorpus([[-1]])}, "nothing to train on"),
+        ({"start": Position(0, 4)}, "goes on"),
+        ({"start": Position(-1, 0)}, "goes on"),
+        ({"start": Position(2, 1)}, "goes on"),
+    ],
+)
+def test_parts_that_do_not_fit_together(change, message):
+    given = {
+        "corpus": make_corpus(),
+        "counts": COUNTS,
+        "config": SMALL,
+        "weights": Weights.create(WORDS, SMALL),
+        **change,
+    }
+    with pytest.raises(ConfigError, match=message):
+        train(**given)
