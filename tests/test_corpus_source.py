@@ -216,6 +216,8 @@ def test_a_glob_and_a_list(tree):
     assert words(str(tree / "**" / "*.txt")) == ["a", "b", "c"]
     assert words([str(tree / "sub" / "c.txt"), tree / "a.txt"]) == ["c", "a"]
     assert words(str(tree / "*")) == ["a", "b", "c"]
+    _, corpus = encode(str(tree / "**"), min_count=1)  # finds sub, and sub/c.txt once more
+    assert (corpus.raw_words, corpus.stats.files) == (3, 3)
 
 
 def test_a_file_named_like_a_glob(tmp_path):

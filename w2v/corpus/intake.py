@@ -10,7 +10,7 @@ from ..errors import CorpusError
 from .first_pass import FirstPass
 from .lines import LineSentence, PathLineSentences
 from .source import Place, Stream, places
-from .stats import CorpusStats
+from .stats import CorpusStats, counted
 from .tokens import TokenStream, tokenised
 from .words import pieces
 
@@ -74,7 +74,8 @@ def _read_places(
                 _read_place(stream, tokenizer, first, stats, report)
             done += stream.raw_position if place.size is None else place.size
     if stats.files == 0:
-        raise CorpusError(f"no text among {stats.skipped_files:,} files: all hold NUL bytes at their beginning")
+        files, hint = counted(stats.skipped_files, "file"), "a file given by its own name is read whatever it holds"
+        raise CorpusError(f"no text among {files}: NUL bytes at the beginning, as in binary files", hint)
 
 
 def _read_place(

@@ -70,13 +70,21 @@ def _expand(source: Any) -> list[Place]:
     if exists:
         return _walk(name) if os.path.isdir(name) else [Place(name)]
     if glob.has_magic(name):
-        matches = sorted(glob.glob(name, recursive=True))
-        if not matches:
-            raise CorpusError(f"no file matches {name}")
-        return [p for m in matches for p in (_walk(m, empty_is_fine=True) if os.path.isdir(m) else [Place(m, found=True)])]
+        return _match(name)
     shown = name if len(name) <= 200 else name[:200] + "..."
     hint = "a string is the path of a text file; for text in memory give lists of words, or a tokenizer"
     raise CorpusError(f"no such file or directory: {shown!r}", hint)
+
+
+def _match(pattern: str) -> list[Place]:
+    """What a glob stands for, every file once: '**' finds directories, and what lies in them, too."""
+    matches = sorted(glob.glob(pattern, recursive=True))
+    if not matches:
+        raise CorpusError(f"no file matches {pattern}")
+    found = [p for m in matches for p in (_walk(m, empty_is_fine=True) if os.path.isdir(m) else [Place(m, found=True)])]
+    if not found:
+        raise CorpusError(f"only empty directories match {pattern}", "hidden files (.name) are not read")
+    return list({os.path.normpath(place.name): place for place in found}.values())
 
 
 def _walk(directory: str, empty_is_fine: bool = False) -> list[Place]:

@@ -21,7 +21,7 @@ class CorpusStats:
     tokens: int = 0  # in-vocabulary words
     types: int = 0  # different words, as far as they were not trimmed
     vocabulary: int = 0
-    min_count: int = 0  # as it was applied: max_final_vocab raises it
+    min_count: int = 0  # as it was applied: max_final_vocab raises it; 0: a vocabulary was given, or all words are kept
     trimmed_types: int = 0  # forgotten to stay within max_vocab_size; a word may be forgotten more than once
     trimmed_words: int = 0
     long_words: int = 0  # longer than words.MAX_WORD bytes, left out
@@ -38,11 +38,12 @@ class CorpusStats:
         """One paragraph in plain words; what did not happen is not mentioned."""
         share = 100 * self.tokens / max(self.raw_words, 1)
         parts = [
-            f"{_n(self.raw_words, 'word')} in {_n(self.lines, 'line')} ({self.bytes / 1e6:,.1f} MB of text"
-            + (f", {_n(self.files, 'file')})" if self.files else ")"),
-            f"vocabulary: {self.vocabulary:,} of {_n(self.types, 'type')} (min_count {self.min_count:,}), "
-            f"which cover {share:.1f}% of the words",
-            f"{_n(self.sentences, 'sentence')} to train on",
+            f"{counted(self.raw_words, 'word')} in {counted(self.lines, 'line')} ({self.bytes / 1e6:,.1f} MB of text"
+            + (f", {counted(self.files, 'file')})" if self.files else ")"),
+            f"vocabulary: {self.vocabulary:,} of {counted(self.types, 'type')}"
+            + (f" (min_count {self.min_count:,})" if self.min_count else "")
+            + f", which cover {share:.1f}% of the words",
+            f"{counted(self.sentences, 'sentence')} to train on",
         ]
         notes = {
             "blank line": (self.blank_lines, ""),
@@ -53,11 +54,12 @@ class CorpusStats:
             "NUL byte": (self.nul_bytes, " taken as spaces"),
             "empty token": (self.empty_tokens, " left out"),
             "binary file": (self.skipped_files, " skipped"),
-            "type": (self.trimmed_types, f" trimmed while counting, {_n(self.trimmed_words, 'word')} with them"),
+            "type": (self.trimmed_types, f" trimmed while counting, {counted(self.trimmed_words, 'word')} with them"),
         }
-        parts += [_n(number, noun) + rest for noun, (number, rest) in notes.items() if number]
+        parts += [counted(number, noun) + rest for noun, (number, rest) in notes.items() if number]
         return "; ".join(parts) + "."
 
 
-def _n(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 file, 2,000 files."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
