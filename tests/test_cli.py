@@ -159,6 +159,10 @@ def test_a_vocabulary_goes_out_and_comes_in(home, tmp_path):
     again = w2v("train", home / "text.txt", "-o", tmp_path / "b.bin", *SMALL, "--read-vocab", tmp_path / "v.txt")
     assert again.exit_code == 0, again.output
     assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()
+    options = ["--read-vocab", tmp_path / "v.txt", "--max-final-vocab", "3"]
+    small = w2v("train", home / "text.txt", "-o", tmp_path / "c.txt", *SMALL, *options)
+    assert small.exit_code == 0, small.output
+    assert 1 <= int((tmp_path / "c.txt").read_text().split()[0]) <= 3
 
 
 def test_min_count_applies_to_a_vocabulary_that_is_read(home, tmp_path):

@@ -141,13 +141,10 @@ def _encode(
     from ..corpus import encode
     from ..vocab import Vocab
 
-    vocab = None
+    limits: dict[str, Any] = {"min_count": config.min_count, "max_final_vocab": config.max_final_vocab}
     if read_vocab is not None:
         whole = Vocab.load(read_vocab)
-        vocab = Vocab.from_counts((whole.words, whole.counts), config.min_count, config.max_final_vocab)
+        limits = {"vocab": Vocab.from_counts((whole.words, whole.counts), **limits)}
     with Bar("reading", "B", quiet) as bar:
-        vocab, corpus = encode(
-            list(inputs), min_count=config.min_count, max_final_vocab=config.max_final_vocab, vocab=vocab,
-            progress=bar.read, **options,
-        )  # fmt: skip
+        vocab, corpus = encode(list(inputs), progress=bar.read, **limits, **options)
     return vocab, corpus
