@@ -20,5 +20,5 @@ def test_gensims_own_suite(root, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout[-5000:]
     # POT is an extra: without it gensim skips three tests. One more is for gensim's developers, two are not about us.
-    skipped, passed = (6, 77) if "POT not installed" in done.stdout else (3, 80)
-    assert f"{passed} passed, {skipped} skipped, 1 xfailed" in done.stdout, done.stdout[-5000:]
+    skipped, passed = (6, 78) if "POT not installed" in done.stdout else (3, 81)
+    assert f"{passed} passed, {skipped} skipped" in done.stdout, done.stdout[-5000:]

@@ -36,11 +36,8 @@ _REPLACED = {
     ("gensim.models.phrases", "npmi_scorer"): ("w2v.phrases", "npmi_scorer"),
 }
 
-# File name::class::test -> why it cannot pass. Of test_keyedvectors.py all 33 do.
-EXPECTED_FAILURES: dict[str, str] = {
-    "test_word2vec.py::TestWord2VecModel::test_compute_training_loss": "by chance: of 29 words subsampling leaves, for "
-    "this seed, never two in one sentence; with 19 seeds of 20 there is a loss",
-}
+# File name::class::test -> why it cannot pass. There are none in test_keyedvectors.py and test_word2vec.py.
+EXPECTED_FAILURES: dict[str, str] = {}
 
 # Those that never meet one of our classes: they would pass whatever ours do.
 NOT_OURS = {

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..corpus.encoder import EncodedCorpus, encode
+from ..errors import ConfigError
 from ..vocab import Vocab, frequency_order, gather, pack, unpack
 from .source import Source, unspell
 
@@ -37,7 +38,10 @@ class RawVocab:
     @classmethod
     def of(cls, frequencies: Mapping[Any, int]) -> RawVocab:
         """The words and counts of a mapping."""
-        counts = np.fromiter(frequencies.values(), np.int64, len(frequencies))
+        given = np.array(list(frequencies.values()))
+        counts = given.astype(np.int64)
+        if (counts != given).any() or (counts < 0).any():
+            raise ConfigError("word counts must be whole numbers, 0 or more")
         return cls(list(frequencies), counts, np.arange(len(counts)))
 
     def __len__(self) -> int:
@@ -152,7 +156,5 @@ class _Log:
 
     def __call__(self, done: int, total: int | None, words: int) -> None:
         if words >= self.next:
-            logger.info(
-                "PROGRESS: %d words read%s", words, f", {100 * done / total:.1f}% of the bytes" if total else ""
-            )
+            logger.info("PROGRESS: %d words read%s", words, f", {100 * done / total:.1f}% of the bytes" if total else "")
             self.next = words + self.every

@@ -79,9 +79,7 @@ def lock_of(vectors_lockf: Any, rows: int) -> Matrix | None:
     """
     lockf = np.atleast_1d(np.asarray(vectors_lockf, np.float32))
     if lockf.ndim != 1 or not 0 < len(lockf) <= max(rows, 1):
-        raise ConfigError(
-            f"vectors_lockf has shape {lockf.shape}; one factor, or one for each of {rows:,} words, is expected"
-        )
+        raise ConfigError(f"vectors_lockf has shape {lockf.shape}; one factor, or one for each of {rows:,} words, is expected")
     if (lockf == 1).all():
         return None
     return lockf if len(lockf) == rows and lockf.flags.c_contiguous else np.resize(lockf, rows)

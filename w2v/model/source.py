@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sized
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,10 @@ class Source:
 
     def sentences(self) -> Iterator[Any]:
         """The sentences as lists, words as they were given."""
-        if self.is_text and not isinstance(self.given, LineSentence):
-            return iter(LineSentence(self.given))
-        return self._checked()
+        if not self.is_text or isinstance(self.given, LineSentence):
+            return self._checked()
+        parts = self.given if isinstance(self.given, (list, tuple)) else [self.given]
+        return chain.from_iterable(LineSentence(part) for part in parts)
 
     def _checked(self) -> Iterator[Any]:
         for number, sentence in enumerate(self.given):
@@ -62,9 +64,7 @@ class Source:
                 )
             if not isinstance(sentence, Sized) or isinstance(sentence, (bytes, bytearray)):
                 kind = type(sentence).__name__
-                raise CorpusTypeError(
-                    f"sentence {number} is {kind} {sentence!r:.60}, where a list of words is expected"
-                )
+                raise CorpusTypeError(f"sentence {number} is {kind} {sentence!r:.60}, where a list of words is expected")
             yield list(sentence) if isinstance(sentence, str) else sentence
 
     def _spelled(self) -> Iterator[Any]:
@@ -89,9 +89,7 @@ def spell(word: Any) -> str:
     if isinstance(word, str):
         return word
     if not is_number(word):
-        raise CorpusTypeError(
-            f"a word is {type(word).__name__} {word!r:.60}, where a string or a whole number is expected"
-        )
+        raise CorpusTypeError(f"a word is {type(word).__name__} {word!r:.60}, where a string or a whole number is expected")
     return f"{_MARK}{int(word)}"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import CbowGradient, Saturation, TrainConfig
+from ..config import DEFAULT_NOISE_GROUP, CbowGradient, Saturation, TrainConfig
 from ..corpus.encoder import EncodedCorpus
 from ..errors import ConfigError, TrainingError
 from ..vectors import KeyedVectors
@@ -71,7 +71,8 @@ class ModelState:
     # Ours.
     cbow_gradient: CbowGradient
     saturation: Saturation
-    noise_group: int
+    noise_group: int | None
+    deterministic: bool
     device: str
     _counts: NDArray[np.int64]  # of the words, as tree and tables were last made from them
     _node_counts: NDArray[np.int64]  # of the tree that the rows of syn1 belong to
@@ -126,9 +127,7 @@ class ModelState:
 
     def _shown(self, matrix: Matrix | None, name: str) -> Matrix:
         if matrix is None:
-            raise AttributeError(
-                f"this model has no {name}: it was made without that output layer, or has no vocabulary yet"
-            )
+            raise AttributeError(f"this model has no {name}: it was made without that output layer, or has no vocabulary yet")
         return matrix[:, : self.layer1_size]
 
     # ---- the vocabulary
@@ -156,9 +155,7 @@ class ModelState:
 
     # ---- for training
 
-    def _config(
-        self, epochs: int | None = None, alpha: float | None = None, min_alpha: float | None = None
-    ) -> TrainConfig:
+    def _config(self, epochs: int | None = None, alpha: float | None = None, min_alpha: float | None = None) -> TrainConfig:
         """The settings as they are now. Raises ConfigError for those that are not usable."""
         return TrainConfig(
             vector_size=self.vector_size,
@@ -173,13 +170,14 @@ class ModelState:
             epochs=self.epochs if epochs is None else epochs,
             min_count=self.min_count,
             max_final_vocab=self.max_final_vocab,
-            shrink_windows=self.shrink_windows,
+            shrink_windows=bool(self.shrink_windows),
             cbow_mean=bool(self.cbow_mean),
             cbow_gradient=self.cbow_gradient,
             saturation=self.saturation,
-            noise_group=self.noise_group,
+            noise_group=DEFAULT_NOISE_GROUP if self.noise_group is None else self.noise_group,
             seed=(self.seed + self.train_count * _NEXT_TRAINING) % (1 << 63),
             threads=self.workers,
+            deterministic=self.deterministic,
         )
 
     def _weights(self) -> Weights:
@@ -188,9 +186,7 @@ class ModelState:
         layers = (("syn1neg", self._out, bool(self.negative)), ("syn1", self._node, bool(self.hs)))
         for name, matrix, wanted in layers:
             if wanted and (matrix is None or len(matrix) != rows or matrix.shape[1] < self.layer1_size):
-                hint = (
-                    "vectors alone cannot be trained on: build a vocabulary with build_vocab(), or load a whole model"
-                )
+                hint = "vectors alone cannot be trained on: build a vocabulary with build_vocab(), or load a whole model"
                 raise TrainingError(f"the model has no {name} for its {rows:,} words", hint)
         if len(self._counts) != rows or self.wv.vector_size != self.vector_size:
             hint = "add words by build_vocab(more_sentences, update=True)"
@@ -202,18 +198,14 @@ class ModelState:
             self._out = own_rows(self._out, self.layer1_size)
         if self.hs and self._node is not None:
             self._node = own_rows(self._node, self.layer1_size)
-        return Weights(
-            self.vector_size, self._in, self._out if self.negative else None, self._node if self.hs else None
-        )
+        return Weights(self.vector_size, self._in, self._out if self.negative else None, self._node if self.hs else None)
 
     def _lock(self) -> Matrix | None:
         return lock_of(self.wv.vectors_lockf, len(self.wv))
 
     def _check_device(self) -> None:
         if self.device not in ("auto", "cpu"):
-            raise ConfigError(
-                f"device={self.device!r}: this version trains on the CPU only", "leave it out, or say 'cpu'"
-            )
+            raise ConfigError(f"device={self.device!r}: this version trains on the CPU only", "leave it out, or say 'cpu'")
 
     # ---- events
 

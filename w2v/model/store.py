@@ -35,12 +35,22 @@ Path = str | os.PathLike[str]
 _SHARED = (
     "vector_size", "window", "sg", "hs", "negative", "ns_exponent", "sample", "alpha", "min_alpha", "epochs",
     "min_count", "max_final_vocab", "shrink_windows", "cbow_mean", "seed", "noise_group",
+    "deterministic",
 )  # fmt: skip
 _OTHERS = (
     "layer1_size", "effective_min_count", "max_vocab_size", "sorted_vocab", "null_word", "workers", "batch_words",
     "compute_loss", "running_training_loss", "min_alpha_yet_reached", "comment", "corpus_count", "corpus_total_words",
     "train_count", "total_train_time", "lifecycle_events", "device", "_was_scanned",
 )  # fmt: skip
+_MAY_BE_NONE = (
+    "noise_group",
+    "max_final_vocab",
+    "max_vocab_size",
+    "corpus_count",
+    "corpus_total_words",
+    "lifecycle_events",
+    "sample",
+)
 _FLAGS = ("sg", "hs", "cbow_mean")
 _LOCK = "vectors_lockf"  # as an attribute of the words
 
@@ -115,34 +125,30 @@ def _vectors_only(path: Path) -> NotAModelError:
 
 def _load_native(model: ModelState, path: Path, found: native.NativeModel) -> None:
     record = {} if found.record is None else found.record
-    state = record.get("word2vec")
+    state, config = record.get("word2vec"), found.config
+    if state is None and (config is None or found.w_out is found.w_node is None):
+        raise _vectors_only(path)
     try:
         if state is not None:
-            _restore(model, state)
-        elif found.config is not None and not found.w_out is found.w_node is None:
-            _restore_config(model, found.config, record)
-        else:
-            raise _vectors_only(path)
-        if found.config is not None:
-            model._config()  # the record must be as usable as the configuration that was checked already
-        kv, lock = found.kv, found.kv.expandos.pop(_LOCK, None)
-        if lock is not None:
-            kv.vectors_lockf = np.array(lock, np.float32)
-        elif state is not None and state["lock"] is not None:
-            kv.vectors_lockf = np.array(state["lock"], np.float32)
-        if state is not None and state["numbers"]:
-            kv.index_to_key = [unspell(word) for word in kv.index_to_key]
-    except (KeyError, TypeError, ConfigError) as error:
+            _restore(model, state, found.kv)
+        elif config is not None:
+            _restore_config(model, config, record)
+        if config is not None:
+            model._config()  # the record must be as usable as the configuration, which was checked already
+        if found.kv.vector_size != model.vector_size:
+            raise ValueError(f"vectors of {found.kv.vector_size} numbers, not {model.vector_size}")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"{os.fspath(path)}: the record of the model is damaged ({error})") from None
-    _take_vectors(model, kv)
+    _take_vectors(model, found.kv)
     model._out = found.w_out
-    model._node = None if found.w_node is None else with_pads(found.w_node, len(kv))
+    model._node = None if found.w_node is None else with_pads(found.w_node, len(found.kv))
 
 
-def _restore(model: ModelState, state: dict[str, Any]) -> None:
+def _restore(model: ModelState, state: dict[str, Any], kv: KeyedVectors) -> None:
     """The attributes of a model that save() wrote; what is not there keeps its default."""
     for name in (*_SHARED, *_OTHERS):
-        setattr(model, name, state.get(name, getattr(model, name)))
+        if name in state:
+            setattr(model, name, _checked(name, state[name], getattr(model, name)))
     model.cbow_gradient, model.saturation = CbowGradient(state["cbow_gradient"]), Saturation(state["saturation"])
     if state.get("hashfxn") is not None:
         message = "the model was made with hashfxn=%s, which no file holds: set it before words are added"
@@ -150,6 +156,20 @@ def _restore(model: ModelState, state: dict[str, Any]) -> None:
     raw = state.get("raw_vocab")
     if raw is not None:
         model._raw = RawVocab.of(dict(zip(raw["words"], raw["counts"], strict=True)))
+    lock = kv.expandos.pop(_LOCK, None)
+    kv.vectors_lockf = np.array(state["lock"] if lock is None else lock, np.float32)
+    if state["numbers"]:
+        kv.index_to_key = [unspell(word) for word in kv.index_to_key]
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """A value from a file, which must be of the kind of the default. Raises TypeError."""
+    if name == "comment" or (value is None and name in _MAY_BE_NONE):
+        return value
+    kinds: Any = (int, float) if isinstance(default, float) else int if default is None else type(default)
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} is {value!r:.60}")
+    return value
 
 
 def _restore_config(model: ModelState, config: TrainConfig, record: dict[str, Any]) -> None:
@@ -171,9 +191,12 @@ def _load_gensim(model: ModelState, path: Path, found: gensim_import.GensimModel
             raise NotAModelError(f"{os.fspath(path)} holds a {found.kind} model of gensim, not a Word2Vec", hint)
         raise _vectors_only(path)
     model.corpus_count = model.corpus_total_words = None  # as gensim has it for old models, which did not keep them
-    for name in (*_SHARED, *_OTHERS):
-        if name in found.parameters:
-            setattr(model, name, found.parameters[name])
+    try:
+        for name in (*_SHARED, *_OTHERS):
+            if name in found.parameters:
+                setattr(model, name, _checked(name, found.parameters[name], getattr(model, name)))
+    except TypeError as error:
+        raise FormatError(f"{os.fspath(path)}: {error}, which it cannot be") from None
     model.effective_min_count, model._was_scanned = model.min_count, True
     kv = found.kv
     if kv.vectors.dtype != np.float32:

@@ -27,7 +27,7 @@ from ..weights import seed_rows
 from .choice import Choice, fresh, merged, report
 from .counts import Ints, RawVocab, Scan, TrimRule, kept_ids, scan, scan_bounded
 from .matrices import seed_by_words, with_pads
-from .nodes import Paths, carry_nodes
+from .nodes import DERIVED, Paths, carry_nodes
 from .source import Source, spell
 from .state import ModelState
 
@@ -124,7 +124,7 @@ class VocabularyMaker(ModelState):
         counted = (len(found.raw), found.words, found.sentences)
         logger.info("collected %d different words from a corpus of %d words and %d sentences", *counted)
         if found.corpus is not None:
-            logger.debug("%s", found.corpus.stats.summary())
+            logger.info("%s", found.corpus.stats.summary())
         return found
 
     def _hand_over(self, source: Source, found: Scan, rows: Rows) -> None:
@@ -202,7 +202,7 @@ class VocabularyMaker(ModelState):
         wv.index_to_key = choice.words
         wv.key_to_index = {word: row for row, word in enumerate(choice.words)}
         wv.next_index = len(choice.words)
-        wv.expandos = dict(wv.expandos) if update else {}
+        wv.expandos = {n: values for n, values in wv.expandos.items() if update and n not in DERIVED}
         wv.allocate_vecattrs()
         wv.expandos["count"], wv.expandos["sample_int"] = choice.counts, keep
         self._counts = choice.counts.copy()
@@ -215,7 +215,8 @@ class VocabularyMaker(ModelState):
         r"""Add the pseudo-word "\0" to the vocabulary, with count 1; weights for it are made by update_weights()."""
         empty = RawVocab.of({})
         choice = merged(empty, empty.order, self.wv.index_to_key, self._counts, null_word=True)
-        self._enter(choice, sampling.keep_thresholds(choice.counts, self.sample), update=True)
+        sample = 0.0 if self.sample is None else self.sample
+        self._enter(choice, sampling.keep_thresholds(choice.counts, sample), update=True)
 
     def create_binary_tree(self) -> None:
         """Make the Huffman tree of the counts, and show each word's path as its attributes 'code' and 'point'."""

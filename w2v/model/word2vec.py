@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import DEFAULT_NOISE_GROUP, CbowGradient, Saturation, TrainConfig
+from ..config import CbowGradient, Saturation, TrainConfig
 from ..errors import CorpusTypeError, TrainingError
 from ..huffman import build_tree
 from ..vectors import KeyedVectors
@@ -74,7 +74,8 @@ class Word2Vec(Trainer):
     shrink_windows   draw each window from 1..window; False: always the whole window
 
     Beyond gensim: cbow_gradient ("shared", as in gensim, or "divided"), saturation ("clamp", "skip" as in gensim,
-    "none"), noise_group (centre words that share their noise): see config.py. device: "auto" or "cpu".
+    "none"), noise_group (centre words that share their noise; None: training.GROUP_FROM decides), deterministic
+    (equal vectors with any number of workers, for the speed of one): see config.py. device: "auto" or "cpu".
 
     Raises CorpusError (a RuntimeError) for a corpus that is missing, empty, or leaves no word; its CorpusTypeError is
     also a TypeError; ConfigError (a ValueError) for unusable settings.
@@ -118,7 +119,8 @@ class Word2Vec(Trainer):
         *,
         cbow_gradient: CbowGradient | str = CbowGradient.SHARED,
         saturation: Saturation | str = Saturation.CLAMP,
-        noise_group: int = DEFAULT_NOISE_GROUP,
+        noise_group: int | None = None,
+        deterministic: bool = False,
         device: str = "auto",
     ) -> None:
         self.vector_size = self.layer1_size = int(vector_size)
@@ -128,7 +130,7 @@ class Word2Vec(Trainer):
         rules: dict[str, Any] = {"cbow_gradient": cbow_gradient, "saturation": saturation}
         checked = TrainConfig(sg=bool(sg), cbow_mean=bool(cbow_mean), **rules)
         self.cbow_gradient, self.saturation = checked.cbow_gradient, checked.saturation
-        self.noise_group, self.device = noise_group, device
+        self.noise_group, self.deterministic, self.device = noise_group, bool(deterministic), device
         self.alpha = checked.start_alpha if alpha is None else float(alpha)
         self.min_alpha, self.min_alpha_yet_reached = float(min_alpha), self.alpha
         self.epochs, self.workers, self.batch_words = epochs, int(workers), batch_words
@@ -150,9 +152,7 @@ class Word2Vec(Trainer):
             logger.warning("trim_rule and callbacks are not kept by the model: give them to build_vocab() and train()")
         self.add_lifecycle_event("created", params=str(self))
 
-    def _learn(
-        self, sentences: Any, corpus_file: Any, trim_rule: TrimRule, callbacks: Iterable[CallbackAny2Vec]
-    ) -> None:
+    def _learn(self, sentences: Any, corpus_file: Any, trim_rule: TrimRule, callbacks: Iterable[CallbackAny2Vec]) -> None:
         """Vocabulary and training, of one reading of the corpus."""
         source = Source(sentences, corpus_file)
         if source.once and self.max_vocab_size is not None:
@@ -191,7 +191,7 @@ class Word2Vec(Trainer):
 
         >>> from w2v import Word2Vec
         >>> sentences = [["cat", "says", "meow"], ["dog", "says", "woof"]] * 50
-        >>> model = Word2Vec(sentences, min_count=1, sample=0, epochs=30)
+        >>> model = Word2Vec(sentences, window=1, min_count=1, sample=0, epochs=30)
         >>> model.predict_output_word(["cat", "meow"], topn=1)[0][0]
         'says'
         """
@@ -199,9 +199,7 @@ class Word2Vec(Trainer):
             hint = "hierarchical softmax has no output row for each word"
             raise TrainingError("predict_output_word needs a model trained with negative sampling (negative > 0)", hint)
         if self._out is None or len(self._out) != len(self.wv):
-            raise TrainingError(
-                "Parameters required for predicting the output words not found.", "load the whole model"
-            )
+            raise TrainingError("Parameters required for predicting the output words not found.", "load the whole model")
         rows = [self.wv.get_index(word) for word in context_words_list if word in self.wv]
         if not rows:
             logger.warning("All the input context words are out-of-vocabulary for the current model.")
@@ -227,9 +225,7 @@ class Word2Vec(Trainer):
         Raises TrainingError (RuntimeError) for a model without vocabulary or without hierarchical softmax.
         """
         if chunksize != 100 or queue_factor != 2:
-            warnings.warn(
-                "chunksize, queue_factor: no effect, sentences are scored one by one", UserWarning, stacklevel=2
-            )
+            warnings.warn("chunksize, queue_factor: no effect, sentences are scored one by one", UserWarning, stacklevel=2)
         if not len(self.wv):
             raise TrainingError("you must first build vocabulary before scoring new data")
         if not self.hs:
@@ -240,9 +236,7 @@ class Word2Vec(Trainer):
         next_report = time.perf_counter() + report_delay
         for sentence in Source(sentences, None).sentences():
             if len(scores) >= total_sentences:
-                logger.warning(
-                    "terminating after %d sentences (set higher total_sentences if you want more)", total_sentences
-                )
+                logger.warning("terminating after %d sentences (set higher total_sentences if you want more)", total_sentences)
                 break
             known = [self.wv.key_to_index[word] for word in sentence if word in self.wv.key_to_index]
             scores.append(scorer.score(np.array(known, np.int64)))
