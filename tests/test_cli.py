@@ -254,8 +254,10 @@ def test_eval_scores_analogies_by_section_and_pairs(home, tmp_path):
     assert rows[4][2:] == ["4", "1"]
 
 
-def test_eval_wants_something_to_score(home):
+def test_eval_wants_something_to_score(home, tmp_path):
     assert w2v("eval", home / "model.w2v").exit_code == 2
+    (tmp_path / "pairs.txt").write_text("cat mat 3\n")
+    is_plain_error(w2v("eval", home / "model.w2v", "--analogies", tmp_path / "pairs.txt"), 1, "no analogies")
 
 
 def test_convert_keeps_words_and_numbers(home, tmp_path):
@@ -266,6 +268,16 @@ def test_convert_keeps_words_and_numbers(home, tmp_path):
         kv, whole = load(tmp_path / name), load(home / "model.w2v")
         assert kv.index_to_key == whole.index_to_key[:4]
         np.testing.assert_allclose(kv.vectors, whole.vectors[:4], rtol=1e-6)
+
+
+def test_convert_from_native_to_native_loses_nothing(home, tmp_path):
+    from w2v.formats.native import load_model
+
+    assert w2v("convert", home / "model.w2v", tmp_path / "copy.w2v").exit_code == 0
+    assert (tmp_path / "copy.w2v").read_bytes() == (home / "model.w2v").read_bytes()
+    part = w2v("convert", home / "model.w2v", tmp_path / "part.w2v", "--limit", 4)
+    assert "output layers are left out" in part.stderr
+    assert load_model(tmp_path / "part.w2v").w_out is None
 
 
 def test_convert_refuses_to_overwrite_its_input(home):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import W2VError
 from .console import row, say
 from .options import model_argument, read_option
 
@@ -66,6 +67,8 @@ def _analogies(kv: KeyedVectors, path: str, method: str, rules: dict[str, int]) 
 
     name = {"add": "most_similar", "mul": "most_similar_cosmul"}[method]
     report = word_analogies(kv, path, similarity_function=name, **rules)  # type: ignore[arg-type]
+    if report.questions == 0:
+        raise W2VError(f"no analogies in {path}", "a line is four words: a b c d; ': name' begins a section")
     for section in (*report.sections, report.total):
         row(path, section.name, section.accuracy, len(section.correct), section.answered, section.unknown)
     say(f"{path}: {report.questions} questions, {report.oov_ratio:.1f}% with unknown words")
