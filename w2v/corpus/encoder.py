@@ -24,7 +24,7 @@ from .stats import CorpusStats
 from .table import MAX_TYPES, Batch, WordTable
 from .words import MAX_WORD
 
-MEMORY_LIMIT = 64 << 20  # bytes of ids kept in memory: 16 million words
+MEMORY_LIMIT = 128 << 20  # bytes of ids kept in memory: 33 million words, so text8 and its like need no disk
 MAX_SENTENCE_LENGTH = 10_000  # words, as gensim; but here a longer sentence is cut, not cut off
 CHUNK_WORDS = 10_000
 
