@@ -68,6 +68,10 @@ def test_scores_need_hierarchical_softmax():
         Word2Vec(SENTENCES, **DEFAULTS).score(SENTENCES)
     with pytest.raises(TrainingError, match="build vocabulary"):
         Word2Vec(hs=1).score(SENTENCES)
+    model = Word2Vec(SENTENCES, **DEFAULTS)
+    model.hs = 1
+    with pytest.raises(TrainingError, match="no syn1"):
+        model.score(SENTENCES)
 
 
 @pytest.mark.parametrize("mean", [0, 1])

@@ -436,6 +436,14 @@ def test_words_added_behind_the_models_back_are_noticed():
         model.train(SENTENCES, total_examples=60, epochs=1)
 
 
+def test_words_in_another_order_are_noticed():
+    """gensim goes on with the output rows of other words."""
+    model = built(sorted_vocab=0)
+    model.wv.sort_by_descending_frequency()
+    with pytest.raises(TrainingError, match="another order"):
+        model.train(SENTENCES, total_examples=60, epochs=1)
+
+
 @pytest.mark.parametrize("hs", [0, 1])
 @pytest.mark.parametrize("words", [["one"], ["one", "two"]])
 def test_vocabularies_of_one_and_two_words(hs, words):

@@ -128,6 +128,12 @@ def test_the_null_word_is_there_once():
     assert (len(other.wv), len(other.wv.vectors), other.wv.get_vecattr("\0", "count")) == (6, 6, 1)
 
 
+def test_min_count_may_be_a_fraction():
+    model = built(min_count=2.5)
+    assert model.wv.index_to_key == ["c", "a"]
+    assert model.train(SENTENCES, total_examples=5, epochs=1)[1] == 11
+
+
 def test_frequencies_may_be_given():
     model = Word2Vec(vector_size=4, min_count=2, hs=1)
     model.build_vocab_from_freq({"x": 2, "y": 5, "z": 1, "w": 2}, corpus_count=7)

@@ -20,7 +20,11 @@ def restrict(corpus: EncodedCorpus, rows: Map, vocab: Vocab, chunk_words: int = 
     ids, corpus._ids = corpus._ids, None
     if ids is None:
         raise CorpusError("the encoded corpus is closed")
-    encoded = second_pass(ids, Renumbering(None), rows, chunk_words)
+    try:
+        encoded = second_pass(ids, Renumbering(None), rows, chunk_words)
+    except BaseException:
+        ids.close()
+        raise
     stats = dataclasses.replace(
         corpus.stats,
         vocabulary=len(vocab),

@@ -8,6 +8,7 @@ Whatever users put in their place is copied into padded rows when training needs
 from __future__ import annotations
 
 import logging
+import math
 import platform
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -75,6 +76,7 @@ class ModelState:
     deterministic: bool
     device: str
     _counts: NDArray[np.int64]  # of the words, as tree and tables were last made from them
+    _keys: list[Any] | None  # the words, in the order of the rows; None: as wv has them
     _node_counts: NDArray[np.int64]  # of the tree that the rows of syn1 belong to
     _cum_table: NDArray[np.uint32] | None
     _raw: RawVocab | None  # the last scan, until a vocabulary is made of it
@@ -168,7 +170,7 @@ class ModelState:
             alpha=self.alpha if alpha is None else alpha,
             min_alpha=self.min_alpha if min_alpha is None else min_alpha,
             epochs=self.epochs if epochs is None else epochs,
-            min_count=self.min_count,
+            min_count=max(math.ceil(self.min_count), 0),
             max_final_vocab=self.max_final_vocab,
             shrink_windows=bool(self.shrink_windows),
             cbow_mean=bool(self.cbow_mean),
@@ -188,9 +190,7 @@ class ModelState:
             if wanted and (matrix is None or len(matrix) != rows or matrix.shape[1] < self.layer1_size):
                 hint = "vectors alone cannot be trained on: build a vocabulary with build_vocab(), or load a whole model"
                 raise TrainingError(f"the model has no {name} for its {rows:,} words", hint)
-        if len(self._counts) != rows or self.wv.vector_size != self.vector_size:
-            hint = "add words by build_vocab(more_sentences, update=True)"
-            raise TrainingError("the vectors were changed behind the model's back: other words, or another size", hint)
+        self._check_words()
         if self._in is None or not is_view_of(self.wv.vectors, self._in):
             self._in = with_pads(self.wv.vectors)
             self.wv.vectors = self._in[:, : self.vector_size]
@@ -199,6 +199,15 @@ class ModelState:
         if self.hs and self._node is not None:
             self._node = own_rows(self._node, self.layer1_size)
         return Weights(self.vector_size, self._in, self._out if self.negative else None, self._node if self.hs else None)
+
+    def _check_words(self) -> None:
+        """Rows of the output layers and counts belong to words in a certain order; others may have changed it."""
+        keys = self.wv.index_to_key
+        moved = self._keys is not None and keys is not self._keys and keys != self._keys
+        if moved or len(self._counts) != len(keys) or self.wv.vector_size != self.vector_size:
+            hint = "add words by build_vocab(more_sentences, update=True)"
+            raise TrainingError("other words, another order or another size of vectors than the model was built with", hint)
+        self._keys = keys
 
     def _lock(self) -> Matrix | None:
         return lock_of(self.wv.vectors_lockf, len(self.wv))

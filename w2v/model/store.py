@@ -227,5 +227,5 @@ def _nodes_of(found: gensim_import.GensimModel, counts: Any) -> Any:
 def _take_vectors(model: ModelState, kv: KeyedVectors) -> None:
     model.wv = kv
     model._counts = np.array(kv.expandos.get("count", np.ones(len(kv), np.int64)), np.int64)
-    model._node_counts, model._cum_table = model._counts, None
+    model._keys, model._node_counts, model._cum_table = None, model._counts, None
     model.random = np.random.default_rng(model.seed)

@@ -202,6 +202,7 @@ class VocabularyMaker(ModelState):
         wv.index_to_key = choice.words
         wv.key_to_index = {word: row for row, word in enumerate(choice.words)}
         wv.next_index = len(choice.words)
+        self._keys = wv.index_to_key
         wv.expandos = {n: values for n, values in wv.expandos.items() if update and n not in DERIVED}
         wv.allocate_vecattrs()
         wv.expandos["count"], wv.expandos["sample_int"] = choice.counts, keep
@@ -292,7 +293,7 @@ class VocabularyMaker(ModelState):
         self.wv.index_to_key, self.wv.key_to_index = theirs.index_to_key, theirs.key_to_index
         self.wv.next_index = len(theirs)
         self.wv.expandos = dict(theirs.expandos)
-        self._counts, self._cum_table = other_model._counts, other_model._cum_table
+        self._keys, self._counts, self._cum_table = None, other_model._counts, other_model._cum_table
         self.corpus_count, self.corpus_total_words = other_model.corpus_count, other_model.corpus_total_words
         self.effective_min_count = other_model.effective_min_count
         if self.negative:

@@ -69,7 +69,7 @@ class Word2Vec(Trainer):
     batch_words      words handed to a worker at a time
     compute_loss     keep the loss, see get_latest_training_loss()
     callbacks        see CallbackAny2Vec
-    comment          anything, kept with the model
+    comment          kept with the model, as JSON
     max_final_vocab  at most so many words: min_count is raised
     shrink_windows   draw each window from 1..window; False: always the whole window
 
@@ -143,7 +143,7 @@ class Word2Vec(Trainer):
         self.train_count, self.total_train_time = 0, 0.0
         self.comment, self.lifecycle_events = comment, []
         self._counts = self._node_counts = np.zeros(0, np.int64)
-        self._cum_table, self._raw, self._was_scanned = None, None, False
+        self._keys, self._cum_table, self._raw, self._was_scanned = None, None, None, False
         self.wv = KeyedVectors(self.vector_size)
         self._check_device()
         if sentences is not None or corpus_file is not None:
@@ -230,6 +230,8 @@ class Word2Vec(Trainer):
             raise TrainingError("you must first build vocabulary before scoring new data")
         if not self.hs:
             raise TrainingError("score needs a model trained with hierarchical softmax (hs=1)")
+        if self._node is None or len(self._node) != len(self.wv):
+            raise TrainingError("there is no syn1 to score with", "load the whole model")
         tree = build_tree(self._node_counts)
         scorer = Scorer(self.wv.vectors, self.syn1, tree, self.window, bool(self.sg), bool(self.cbow_mean))
         scores: list[float] = []
