@@ -385,14 +385,14 @@ def test_keys_may_be_numbers():
     assert kv.most_similar(10)[0][0] == 20
 
 
-def test_new_rows_start_as_in_word2vec_c():
+def test_new_rows_start_as_training_starts_words():
     kv = make(counts=range(6))
     kv.index_to_key.extend(["y", "z"])
     kv.resize_vectors(seed=3)
     fresh = kv.vectors[6:]
     assert kv.vectors.shape == (8, 4)
     assert len(kv.expandos["count"]) == 8
-    assert (np.abs(fresh) <= 0.5 / 4).all()
+    assert (np.abs(fresh) <= 1 / 4).all()
     assert fresh.any(axis=1).all()
     before = kv.vectors
     kv.resize_vectors()

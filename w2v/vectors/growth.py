@@ -133,12 +133,12 @@ class GrowingStore(VectorStore):
         self.add_vectors(keys, weights, replace=True)
 
     def resize_vectors(self, seed: int = 0) -> None:
-        """Give every key a row: new rows are uniform in [-0.5, 0.5) / D, as word2vec.c starts words (its InitNet)."""
+        """Give every key a row: new rows are uniform in [-1, 1) / D, as training starts words."""
         known = len(self._vectors)
         self._grow(len(self))
         if len(self._vectors) > known:
             fresh = np.random.default_rng(seed).random((len(self) - known, self.vector_size), dtype=np.float32)
-            self._writeable()[known:] = (fresh - np.float32(0.5)) / self.vector_size
+            self._writeable()[known:] = (fresh - np.float32(0.5)) * np.float32(2 / self.vector_size)
 
     def sort_by_descending_frequency(self) -> None:
         """Reorder keys, vectors and attributes by the attribute 'count', highest first; of equals the later comes
