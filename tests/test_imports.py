@@ -16,8 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A room may import only those above it. A new room gets its place here.
 FLOORS = [
     {"errors", "kernels", "atomic"},
-    {"config"},
-    {"vocab", "huffman", "sampling", "weights"},
+    {"config", "device"},
+    {"vocab", "huffman", "sampling", "weights", "gpu"},
     {"vectors", "corpus"},
     {"formats", "evaluate"},
     {"phrases"},

@@ -102,3 +102,7 @@ class MissingExtraError(W2VError, ImportError):
 
 class TrainingError(W2VError, RuntimeError):
     """Training cannot go on: non-finite numbers, a changed corpus, a refused resume."""
+
+
+class DeviceError(W2VError, RuntimeError):
+    """A GPU was asked for, and there is none, or the run does not fit on it."""

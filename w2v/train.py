@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from . import device as devices
 from . import sampling
 from .config import CbowGradient, Saturation, TrainConfig
 from .errors import ConfigError, TrainingError
@@ -127,6 +128,7 @@ def train(
     stop: threading.Event | None = None,
     pause: Callable[[Progress], bool] | None = None,
     on_pause: Callable[[Result], None] | None = None,
+    device: str = "cpu",
 ) -> Result:
     """Train for config.epochs over the corpus, from `start` on; counts (V,) int64 are the vocabulary's, in id order.
 
@@ -135,12 +137,15 @@ def train(
     stop: set it to end after the chunks now in work; the result then says where to go on.
     pause: asked ten times a second; when it says yes, the chunks in work are finished, `on_pause` is called with the result
     so far while nothing moves (to write a checkpoint), and training goes on.
+    device: "cpu", "cuda", or "auto" for a GPU if there is one (device.choose says what that may raise).
     Raises ConfigError where the parts do not fit together, TrainingError when the numbers stop being finite.
     """
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
     _check_start(start, len(corpus.starts) - 1, config.epochs)
     trainer = _Trainer(corpus, config, weights, lock, _make_tables(counts, config), on_progress)
+    if devices.choose(device, deterministic=config.deterministic) == "cuda":
+        trainer.move_to_gpu(counts)
     stop = threading.Event() if stop is None else stop
     result = Result(weights, [], start, False, 0.0)
     while result.position.epoch < config.epochs and not stop.is_set():
@@ -218,6 +223,16 @@ class _Trainer:
         self.passes = _passes(config, weights, tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
         self.workers = [self._make_scratch(longest) for _ in range(self._threads())]
+        self.gpu: Any = None
+        self.began = time.perf_counter()
+
+    def move_to_gpu(self, counts: Any) -> None:
+        """From now on one worker hands all chunks to a GPU, which trains many of them at once."""
+        from .gpu import Layer, Trainer
+
+        layers = [Layer(path.kernel.__name__, path.outputs, path.w_y, path.options) for path in self.passes]
+        self.gpu = Trainer(self.weights.w_in, layers, self.tables.keep, counts, self.lock, self.corpus.starts)
+        del self.workers[1:]
         self.began = time.perf_counter()
 
     def _threads(self) -> int:
@@ -301,17 +316,17 @@ class _Trainer:
     def _work(self, run: _Run, scratch: list[Scratch]) -> None:
         """A worker: take the next chunk until there is none."""
         try:
+            if self.gpu is not None:
+                self.gpu.begin()
             while True:
                 with run.lock:
                     epoch, chunk = run.position
                     if run.halt or run.error is not None or chunk >= self.chunks:
-                        return
+                        break
                     run.position = Position(epoch, chunk + 1)
-                totals = self._train_chunk(epoch, chunk, scratch)
-                with run.lock:
-                    run.stats.loss += float(totals[0])
-                    run.stats.pairs += int(totals[1])
-                    run.stats.words += int(totals[2])
+                self._count(run, self._train_chunk(epoch, chunk, scratch))
+            if self.gpu is not None:
+                self._count(run, self.gpu.finish())
         except BaseException as error:  # handed to the thread that waits
             run.error = error
         finally:
@@ -320,10 +335,25 @@ class _Trainer:
                 if run.working == 0:
                     run.idle.set()
 
+    def _count(self, run: _Run, totals: Any) -> None:
+        """Add (loss, pairs, words) to those of the epoch."""
+        if not math.isfinite(totals[0]):
+            epoch, chunk = run.position
+            raise TrainingError(
+                f"the loss is not finite any more (epoch {epoch + 1}, alpha {self.alpha(epoch, chunk):.4g})",
+                "training has diverged: use a smaller --alpha",
+            )
+        with run.lock:
+            run.stats.loss += float(totals[0])
+            run.stats.pairs += int(totals[1])
+            run.stats.words += int(totals[2])
+
     def _train_chunk(self, epoch: int, chunk: int, scratch: list[Scratch]) -> Any:
         """Every output layer in use goes over the chunk, over the same words and windows; returns (loss, pairs, words)."""
         tokens = self.corpus.read(chunk)
         alpha = np.float32(self.alpha(epoch, chunk))
+        if self.gpu is not None:
+            return self.gpu.train(tokens, alpha, chunk_streams(self.config.seed, epoch, chunk))
         totals = np.zeros(3)
         for number, path in enumerate(self.passes):
             rng = chunk_streams(self.config.seed, epoch, chunk)
@@ -334,11 +364,6 @@ class _Trainer:
             )  # fmt: skip
             totals[0] += stats[0]
             totals[1:] = stats[1:]
-        if not math.isfinite(totals[0]):
-            raise TrainingError(
-                f"the loss is not finite any more (epoch {epoch + 1}, alpha {alpha:.4g})",
-                "training has diverged: use a smaller --alpha",
-            )
         return totals
 
 
