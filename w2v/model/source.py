@@ -56,16 +56,7 @@ class Source:
 
     def _checked(self) -> Iterator[Any]:
         for number, sentence in enumerate(self.given):
-            if number == 0 and isinstance(sentence, str):
-                logger.warning(
-                    "Each 'sentences' item should be a list of words (usually unicode strings). "
-                    "First item here is instead plain %s, whose letters are taken as words.",
-                    type(sentence),
-                )
-            if not isinstance(sentence, Sized) or isinstance(sentence, (bytes, bytearray)):
-                kind = type(sentence).__name__
-                raise CorpusTypeError(f"sentence {number} is {kind} {sentence!r:.60}, where a list of words is expected")
-            yield list(sentence) if isinstance(sentence, str) else sentence
+            yield sentence if type(sentence) is list else _words_of(sentence, number)
 
     def _spelled(self) -> Iterator[Any]:
         """The first word decides whether all are numbers."""
@@ -77,6 +68,22 @@ class Source:
                 break
         for sentence in sentences:
             yield [spell(word) for word in sentence] if self.numbers else sentence
+
+
+def _words_of(sentence: Any, number: int) -> Any:
+    """What is not a list, but can be taken for one."""
+    if isinstance(sentence, str):
+        if number == 0:
+            logger.warning(
+                "Each 'sentences' item should be a list of words (usually unicode strings). "
+                "First item here is instead plain %s, whose letters are taken as words.",
+                type(sentence),
+            )
+        return list(sentence)
+    if not isinstance(sentence, Sized) or isinstance(sentence, (bytes, bytearray)):
+        kind = type(sentence).__name__
+        raise CorpusTypeError(f"sentence {number} is {kind} {sentence!r:.60}, where a list of words is expected")
+    return sentence
 
 
 def is_number(word: Any) -> bool:
