@@ -49,7 +49,7 @@ def train(
 
     SIGINT and SIGTERM end a run in good order: the vectors so far are written, and the checkpoint if there is to be one.
     """
-    _check_usage(init, checkpoint, resume)
+    _check_usage(init, checkpoint, resume, options)
     directory = checkpoint if checkpoint is not None else resume
     _check_outputs(output, file_format, save_vocab, directory, [*inputs, *filter(None, [read_vocab, init])])
     schedule = _schedule(directory, checkpoint_every)
@@ -78,15 +78,25 @@ def train(
         raise SystemExit(128 + stopped)
 
 
-def _check_usage(init: str | None, checkpoint: str | None, resume: str | None) -> None:
+def _check_usage(init: str | None, checkpoint: str | None, resume: str | None, options: dict[str, Any]) -> None:
     """Refuse options that would have no effect (click.UsageError)."""
-    given = click.get_current_context().get_parameter_source
-    if given("init_lock") is not click.core.ParameterSource.DEFAULT and init is None:
+    if _given("init_lock") and init is None:
         raise click.UsageError("--init-lock is about the vectors of --init")
-    if given("checkpoint_every") is not click.core.ParameterSource.DEFAULT and checkpoint is None and resume is None:
+    if _given("checkpoint_every") and checkpoint is None and resume is None:
         raise click.UsageError("--checkpoint-every needs --checkpoint DIR")
+    if options["sg"] and (_given("cbow_mean") or _given("cbow_gradient")):
+        raise click.UsageError("--cbow-mean, --cbow-sum and --cbow-gradient are about --cbow")
+    if not options["cbow_mean"] and _given("cbow_gradient"):
+        raise click.UsageError("--cbow-gradient is about the mean of the context words, not about --cbow-sum")
+    if options["negative"] == 0 and (_given("ns_exponent") or _given("noise_group")):
+        raise click.UsageError("--ns-exponent and --noise-group are about noise words, and --negative is 0")
     if init is not None and resume is not None:
         raise click.UsageError("--resume goes on from a checkpoint, --init from other vectors: give one of them")
+
+
+def _given(option: str) -> bool:
+    """Whether the user gave it; a default has no voice."""
+    return click.get_current_context().get_parameter_source(option) is not click.core.ParameterSource.DEFAULT
 
 
 def _check_outputs(
@@ -124,8 +134,7 @@ def _load_start(
     from ..formats import load
 
     vectors: KeyedVectors = load(init)
-    given = click.get_current_context().get_parameter_source("vector_size")
-    if given is click.core.ParameterSource.DEFAULT:
+    if not _given("vector_size"):
         options["vector_size"] = vectors.vector_size
     elif options["vector_size"] != vectors.vector_size:
         raise W2VError(
