@@ -29,11 +29,6 @@ class CorpusStats:
     nul_bytes: int = 0  # taken as spaces
     empty_tokens: int = 0  # empty strings among the tokens given
 
-    @property
-    def oov_words(self) -> int:
-        """Words read that are not in the vocabulary."""
-        return self.raw_words - self.tokens
-
     def summary(self) -> str:
         """One paragraph in plain words; what did not happen is not mentioned."""
         share = 100 * self.tokens / max(self.raw_words, 1)
