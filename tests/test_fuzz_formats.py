@@ -22,9 +22,9 @@ from w2v.formats import gensim_export, native, word2vec
 from w2v.vectors import KeyedVectors
 
 EXAMPLES = int(os.environ.get("W2V_FUZZ_EXAMPLES", "60"))
-# Two buffers of 8 MB, with 1 MB in front for what may be one word, where the size of the file is not known; and so many
-# bytes for one of the file: in a pickle one byte makes an empty dictionary, which takes 64.
-FIXED, FACTOR = 24 << 20, 256
+# A buffer of 8 MB, with 1 MB for what may be one word, where the size of the file is not known; and so many bytes for one
+# of the file: in a pickle one byte makes an empty dictionary, which takes 64.
+FIXED, FACTOR = 12 << 20, 256
 
 WORDS = ["the", "naïve", "日本", "a b", "x" * 70, "</s>"]
 MATRIX = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)

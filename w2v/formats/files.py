@@ -51,7 +51,8 @@ class Source:
         self.name = _name(path)
         self.position = 0
         with explained("read", self.name):
-            self._raw = _Replayed(_open(self.name))
+            self._file = _open(self.name)
+        self._raw = _Replayed(self._file)
         try:
             with explained("read", self.name):
                 inner: Any = decompressed(self._raw, self._raw.peek(HEAD))  # type: ignore[arg-type]
@@ -60,7 +61,7 @@ class Source:
         except BaseException:
             self.close()
             raise
-        size = _regular_size(self.name)
+        size = _regular_size(self._file)
         self.plain = not self._compressed and size is not None
         self.most = _FREE_GROWTH + _GROWTH * size if self._compressed and size is not None else size
 
@@ -90,11 +91,18 @@ class Source:
             raise FormatError(f"{self.name} decompresses to more than {_GROWTH} times its size", hint)
         return got
 
+    def mapped(self) -> mmap.mmap | None:
+        """The whole file mapped into memory, read-only; None unless it is plain and not empty."""
+        if not self.plain or not self.most:
+            return None
+        with explained("read", self.name):
+            return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
     def whole(self) -> NDArray[np.uint8]:
         """Every byte at once, read-only: memory-mapped if the file is plain, else read. Call it before reading."""
-        if self.plain and self.most:
-            with explained("read", self.name), open(self.name, "rb") as file:
-                return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+        mapping = self.mapped()
+        if mapping is not None:
+            return np.frombuffer(mapping, np.uint8)
         parts = []
         while True:
             part = bytearray(_PART)
@@ -111,8 +119,8 @@ class Source:
             raise TruncatedError(message, "the file is cut off, or its header is wrong")
 
     def close(self) -> None:
-        """Close the file."""
-        self._raw.close()
+        """Close the file; what is mapped stays."""
+        self._file.close()
 
     def __enter__(self) -> Source:
         return self
@@ -158,10 +166,6 @@ class _Replayed:
         data = bytearray(n)
         return bytes(data[: self.readinto(memoryview(data))])
 
-    def close(self) -> None:
-        """Close the file."""
-        self._inner.close()
-
 
 def _open(name: str) -> Any:
     if "://" not in name or os.path.exists(name):
@@ -174,10 +178,10 @@ def _open(name: str) -> Any:
         raise FileError(f"cannot open {name}: {error}") from error
 
 
-def _regular_size(name: str) -> int | None:
+def _regular_size(file: Any) -> int | None:
     try:
-        status = os.stat(name)
-    except OSError:
+        status = os.fstat(file.fileno())
+    except (AttributeError, OSError):  # a URL
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 

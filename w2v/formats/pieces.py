@@ -1,13 +1,13 @@
-"""A file in large pieces, the next one read while one is worked on. Owns two buffers and a thread; knows no format.
+"""A file in large pieces, so that none is ever held whole. Owns where each begins and what is kept; knows no format.
 
-Reading and decompressing need no interpreter lock, so they cost a reader of 1.2 GB of vectors nothing on a second core
-(measured: 700 -> 570 ns a vector of 300 numbers).
+A plain file is mapped: measured on 1.2 GB of vectors, that saved a third of the time over reading it into a buffer. Behind
+the piece in hand the mapping is given back, so that the memory of the process stays that of the vectors.
 """
 
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+import mmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,44 +17,46 @@ from .files import Source
 
 logger = logging.getLogger(__name__)
 
-_SMALL = 1 << 16
-
 
 class Pieces:
     """The rest of `source`: pieces of `size` bytes, each behind the bytes of the one before that were not used up.
 
-    `keep` bounds the bytes that may be kept: the longest record there can be.
+    `keep` bounds the bytes that may be kept: the longest record there can be. `ended` says whether the last piece handed
+    out is the last of all.
     """
 
     def __init__(self, source: Source, size: int, keep: int) -> None:
-        if source.plain and source.most is not None:
-            there = max(source.most - source.position, _SMALL)
-            size, keep = min(size, there), min(keep, there)
-        self._source = source
-        self._keep = keep
-        self._size = size
-        self._buffers = [np.empty(keep + size, np.uint8) for _ in range(2)]
-        self._view = self._buffers[0][:0]
-        self._turn = 0
-        self.ended = False  # whether the last piece handed out is the last of all
-        self._pool = ThreadPoolExecutor(1, "w2v-read-ahead")
-        self._ahead = self._read_ahead()
+        self._source, self._size, self._keep = source, size, keep
+        self._map = source.mapped()
+        self._given_back = 0
+        self._end = source.position  # of the last piece
+        self._buffer = np.empty(0 if self._map is not None else keep + size, np.uint8)
+        self._view = self._buffer[:0]
+        self.ended = False
 
     def next(self, left: int) -> NDArray[np.uint8]:
-        """The last `left` bytes of the piece before and those behind them. The piece before is overwritten."""
+        """The last `left` bytes of the piece before and those behind them. The piece before is gone."""
         if left > self._keep:
-            message = f"{self._source.name}: a word or line before byte {self._source.position:,} is too long"
+            message = f"{self._source.name}: a word or line before byte {self._end:,} is too long"
             raise FormatError(message, "is it a file of another format?")
-        got = self._ahead.result()
-        start, stop = self._keep - left, self._keep + got
-        buffer = self._buffers[self._turn]
-        buffer[start : self._keep] = self._view[len(self._view) - left :]
-        self._view = buffer[start:stop]
-        self._turn = 1 - self._turn
-        self.ended = got < self._size
-        if not self.ended:
-            self._ahead = self._read_ahead()
+        self._view = self._read(left) if self._map is None else self._mapped(self._map, left)
         return self._view
+
+    def _read(self, left: int) -> NDArray[np.uint8]:
+        self._buffer[:left] = self._view[len(self._view) - left :]
+        got = self._source.readinto(self._buffer[left : left + self._size].data)
+        self._end += got
+        self.ended = got < self._size
+        return self._buffer[: left + got]
+
+    def _mapped(self, mapping: mmap.mmap, left: int) -> NDArray[np.uint8]:
+        start, self._end = self._end - left, min(self._end + self._size, len(mapping))
+        self.ended = self._end == len(mapping)
+        done = start // mmap.PAGESIZE * mmap.PAGESIZE
+        if done > self._given_back and hasattr(mapping, "madvise"):
+            mapping.madvise(mmap.MADV_DONTNEED, self._given_back, done - self._given_back)
+            self._given_back = done
+        return np.frombuffer(mapping, np.uint8, self._end - start, start)
 
     def warn_of_rest(self, left: int, vectors: int) -> None:
         """Log how many bytes are left: the last `left` ones and all behind them. White space alone does not count."""
@@ -64,18 +66,5 @@ class Pieces:
             rest = self.next(0)
             total, blank = total + len(rest), blank and not rest.tobytes().strip()
         if not blank:
-            logger.warning(
-                "%s: %d bytes behind the %d vectors that the header announces were not read",
-                self._source.name,
-                total,
-                vectors,
-            )
-
-    def _read_ahead(self) -> Future[int]:
-        return self._pool.submit(self._source.readinto, self._buffers[self._turn][self._keep :].data)
-
-    def __enter__(self) -> Pieces:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True)
+            message = "%s: %d bytes behind the %d vectors that the header announces were not read"
+            logger.warning(message, self._source.name, total, vectors)

@@ -34,21 +34,21 @@ def read_rows(source: Source, dim: int, rows: int | None, options: Options, firs
     if rows is not None and wanted is not None:
         source.check_room(wanted * (2 * dim + 1) - 1, f"{wanted} vectors of {dim} numbers as text")
     reader = _Reader(source.name, dim, options, first_line, wanted if rows is not None and source.plain else None)
-    with Pieces(source, _PIECE, MAX_WORD + _NUMBER * dim) as pieces:
-        left = 0
-        while not pieces.ended and (wanted is None or reader.count < wanted):
-            data = pieces.next(left).tobytes()
-            cut = len(data) if pieces.ended else data.rfind(b"\n") + 1
-            lines = data[:cut].split(b"\n")
-            if not lines[-1]:
-                lines.pop()
-            used = reader.add(lines, None if wanted is None else wanted - reader.count)
-            left = len(data) - (cut if used == len(lines) else sum(len(line) + 1 for line in lines[:used]))
-        if rows is not None and wanted is not None and reader.count < wanted:
-            message = f"{source.name} ends after {reader.count} of {wanted} vectors"
-            raise TruncatedError(message, "the file is cut off, or its header is wrong")
-        if rows is not None and wanted == rows:
-            pieces.warn_of_rest(left, rows)
+    pieces = Pieces(source, _PIECE, MAX_WORD + _NUMBER * dim)
+    left = 0
+    while not pieces.ended and (wanted is None or reader.count < wanted):
+        data = pieces.next(left).tobytes()
+        cut = len(data) if pieces.ended else data.rfind(b"\n") + 1
+        lines = data[:cut].split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        used = reader.add(lines, None if wanted is None else wanted - reader.count)
+        left = len(data) - (cut if used == len(lines) else sum(len(line) + 1 for line in lines[:used]))
+    if rows is not None and wanted is not None and reader.count < wanted:
+        message = f"{source.name} ends after {reader.count} of {wanted} vectors"
+        raise TruncatedError(message, "the file is cut off, or its header is wrong")
+    if rows is not None and wanted == rows:
+        pieces.warn_of_rest(left, rows)
     return reader.finish()
 
 

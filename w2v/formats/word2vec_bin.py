@@ -3,13 +3,14 @@
 word2vec.c ends each vector with a line end, gensim and the GoogleNews vectors do not: one before a word is skipped.
 
 Words vary in length, so where a record begins is known only when the one before has been seen. One regular expression
-walks a piece of 8 MB in C, " <4D bytes>" after "... <4D bytes>", and drops the vectors: what is left are the words.
+walks a piece of 4 MB in C, " <4D bytes>" after "... <4D bytes>", and drops the vectors: what is left are the words.
 Their lengths tell where the vectors stand, and numpy copies them out in one go.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,8 @@ from .pieces import Pieces
 if TYPE_CHECKING:
     pass
 
-PIECE = 8 << 20  # bytes
+PIECE = 4 << 20  # bytes
+_GATHER = 1 << 19  # bytes copied at a time: they stay in the cache between the two copies that numpy makes
 
 
 def read(source: Source, options: Options, piece: int = PIECE) -> Loaded:
@@ -40,43 +42,48 @@ def read(source: Source, options: Options, piece: int = PIECE) -> Loaded:
     matrix = GrowingMatrix(dim, options.datatype, wanted if source.plain else None)
     words: list[bytes] = []  # each piece's words, every one followed by a space
     vector = re.compile(rb" .{%d}" % (4 * dim), re.DOTALL)
-    with Pieces(source, piece, MAX_WORD + 4 * dim) as pieces:
-        left = 0
-        while matrix.filled < wanted and not pieces.ended:
-            view = pieces.next(left)
-            joined, vectors, used = _split(view, vector, dim, wanted - matrix.filled)
-            words.append(joined)
+    pieces = Pieces(source, piece, MAX_WORD + 4 * dim)
+    left = 0
+    while matrix.filled < wanted and not pieces.ended:
+        view = pieces.next(left)
+        joined, starts = _split(view, vector, 4 * dim, wanted - matrix.filled)
+        words.append(joined)
+        for vectors in _gathered(view, starts, dim):
             matrix.add(vectors)
-            left = len(view) - used
-        if matrix.filled < wanted:
-            message = f"{source.name} ends after {matrix.filled} of {wanted} vectors"
-            raise TruncatedError(message, "the file is cut off, or its header is wrong")
-        if wanted == rows:
-            pieces.warn_of_rest(left, rows)
+        left = len(view) - (int(starts[-1]) + 4 * dim if len(starts) else 0)
+    if matrix.filled < wanted:
+        message = f"{source.name} ends after {matrix.filled} of {wanted} vectors"
+        raise TruncatedError(message, "the file is cut off, or its header is wrong")
+    if wanted == rows:
+        pieces.warn_of_rest(left, rows)
     blob, offsets = _without_line_ends(np.frombuffer(b"".join(words), np.uint8))
     return Loaded(decode_words(blob, offsets, options, source.name), matrix.finish()).distinct(source.name)
 
 
-def _split(view: NDArray[np.uint8], vector: re.Pattern[bytes], dim: int, most: int) -> tuple[bytes, Floats, int]:
-    """Up to `most` records at the start of `view`: the words, a space behind each; their vectors; the bytes used."""
+def _split(view: NDArray[np.uint8], vector: re.Pattern[bytes], size: int, most: int) -> tuple[bytes, NDArray[np.int64]]:
+    """Up to `most` records at the start of `view`: the words, a space behind each; where their vectors begin."""
     joined, count = vector.subn(b" ", view.data, count=most)
     ends = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord(" "))[:count]
+    return joined[: ends[-1] + 1] if count else b"", ends + np.arange(count) * size + 1
+
+
+def _gathered(view: NDArray[np.uint8], starts: NDArray[np.int64], dim: int) -> Iterator[Floats]:
+    """The vectors that begin at `starts`, some rows at a time."""
     size = 4 * dim
-    starts = ends + np.arange(count) * size + 1
-    if not count:
-        return b"", np.empty((0, dim), np.float32), 0
-    windows: NDArray[np.void] = np.ndarray((len(view) - size + 1,), f"V{size}", buffer=view, strides=(1,))
-    vectors = windows[starts].view("<f4").reshape(count, dim)
-    return joined[: ends[-1] + 1], vectors, int(starts[-1]) + size
+    windows: NDArray[np.void] = np.ndarray((max(len(view) - size + 1, 0),), f"V{size}", buffer=view, strides=(1,))
+    step = max(1, _GATHER // size)
+    for at in range(0, len(starts), step):
+        yield windows[starts[at : at + step]].view("<f4").reshape(-1, dim)
 
 
 def _without_line_ends(joined: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """(blob, offsets) of words that end in a space each and may begin with line ends."""
     kept = joined != ord(" ")
-    starts = np.concatenate(([0], np.flatnonzero(~kept) + 1))[:-1]
-    while len(starts):  # one round, unless a word begins with several
-        starts = starts[joined[starts] == ord("\n")]
-        kept[starts] = False
-        starts = starts + 1
-    ends = np.cumsum(kept)[joined == ord(" ")] if len(joined) else np.zeros(0, np.int64)
-    return joined[kept], np.concatenate(([0], ends))
+    ends = np.flatnonzero(~kept)
+    starts = np.concatenate(([0], ends + 1))[:-1]
+    rows = np.arange(len(ends))
+    while len(rows):  # one round, or two; more where a word begins with several
+        rows = rows[joined[starts[rows]] == ord("\n")]
+        kept[starts[rows]] = False
+        starts[rows] += 1
+    return joined[kept], np.concatenate(([0], np.cumsum(ends - starts)))
