@@ -18,7 +18,9 @@ from click.testing import CliRunner
 
 from w2v.cli import main
 from w2v.cli.console import shown
+from w2v.cli.train_options import usable_cpus
 from w2v.config import TrainConfig
+from w2v.device import DEVICES
 
 TEXT = "the cat sat on the mat\nthe dog sat on the log\n" * 60
 
@@ -500,6 +502,27 @@ def test_help_is_quick():
 def test_every_parameter_of_a_run_has_an_option():
     options = {parameter.name for parameter in main.commands["train"].params}
     assert {field.name for field in dataclasses.fields(TrainConfig)} <= options
+    (device,) = (parameter for parameter in main.commands["train"].params if parameter.name == "device")
+    assert tuple(device.type.choices) == DEVICES
+
+
+def test_doctor_says_what_there_is():
+    rows = dict(columns(w2v("doctor")))
+    assert rows["processors"].startswith(f"{usable_cpus()} usable")
+    assert rows["vector_width"].split()[0] in ("128", "256", "512")
+    assert rows["auto"] == ("cuda" if not rows["gpu"].startswith("none: ") else "cpu")
+    assert {"w2v", "python", "numba", "kernels", "numba-cuda"} <= set(rows)
+
+
+def test_a_gpu_that_is_not_there_is_an_error_and_auto_does_without(home, tmp_path):
+    if not dict(columns(w2v("doctor")))["gpu"].startswith("none: "):
+        pytest.skip("there is a GPU")
+    asked = process("train", home / "text.txt", "-o", tmp_path / "m.w2v", *SMALL, "--device", "cuda")
+    is_plain_error(asked, 1, "GPU")
+    assert "epoch" not in asked.stderr
+    auto = process("train", home / "text.txt", "-o", tmp_path / "m.w2v", *SMALL, "--device", "auto", "-q")
+    assert auto.returncode == 0
+    assert auto.stderr.startswith("warning: training on the processor: ")
 
 
 def test_every_command_has_help():

@@ -11,6 +11,7 @@ from .. import __version__
 from .analogy import analogy
 from .console import Group
 from .convert import convert
+from .doctor import doctor
 from .eval import evaluate
 from .info import info
 from .similar import similar
@@ -28,5 +29,5 @@ def main() -> None:
     """
 
 
-for _command in (train, vocab, similar, similarity, analogy, evaluate, convert, info):
+for _command in (train, vocab, similar, similarity, analogy, evaluate, convert, info, doctor):
     main.add_command(_command)

@@ -39,6 +39,7 @@ def train(
     checkpoint: str | None,
     checkpoint_every: str,
     resume: str | None,
+    device: str,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -55,6 +56,7 @@ def train(
     schedule = _schedule(directory, checkpoint_every)
     vectors, saved = _load_start(init, resume, options)
     config = config_of(options)
+    device = _choose(device, config)
     vocab, corpus = _encode(inputs, config, read_vocab, quiet, options)
     from .train_run import Run
 
@@ -67,7 +69,7 @@ def train(
             run = Run.resume(saved, config, vocab, corpus, directory, quiet)
         else:
             run = Run.begin(config, vocab, corpus, vectors, init_lock, directory, quiet)
-        result, stopped = run.train(schedule)
+        result, stopped = run.train(schedule, device)
         run.write(output, file_format, result)
     if not quiet or not result.finished:
         say(f"{output}: {len(vocab):,} words, {config.vector_size} numbers each")
@@ -111,6 +113,12 @@ def _check_outputs(
         while not existing.exists():
             existing = existing.parent
         check_output(str(existing / "checkpoint"), sources)
+
+
+def _choose(device: str, config: TrainConfig) -> str:
+    from ..device import choose  # not at the top: importlib.metadata doubles the time of --help
+
+    return choose(device, deterministic=config.deterministic)
 
 
 def _schedule(directory: str | None, every: str) -> Schedule | None:

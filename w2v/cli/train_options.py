@@ -14,7 +14,7 @@ import click
 from ..config import DEFAULT_ALPHA, DEFAULT_ALPHA_DIVIDED, CbowGradient, Saturation, TrainConfig
 
 Callback = Callable[..., Any]
-Decorator = Callable[[Callback], Callback]
+Decorator = Callable[[Any], Any]
 
 
 def usable_cpus() -> int:
@@ -65,6 +65,8 @@ RUN = [
            show_default="all processors", help="Threads. With 1 a run can be repeated bit for bit."),
     _field("--deterministic", "deterministic", is_flag=True,
            help="The same vectors whatever the number of threads: train on one."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True,
+                 help="Train on the processor, on an NVIDIA GPU, or on a GPU if there is one."),
     _field("--seed", "seed", type=int, metavar="N", help="Of all random draws."),
 ]  # fmt: skip
 

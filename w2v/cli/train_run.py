@@ -67,7 +67,7 @@ class Run:
             config, vocab, corpus, saved.weights, saved.lock, saved.position, saved.epochs, directory, quiet
         )  # fmt: skip
 
-    def train(self, schedule: Schedule | None) -> tuple[Result, int]:
+    def train(self, schedule: Schedule | None, device: str) -> tuple[Result, int]:
         """Train to the end or to a signal, whose number comes second; the result speaks of all epochs."""
         with Stoppable() as stop, Bar("training", " words", self.quiet) as bar:
             result = train_corpus(
@@ -75,6 +75,7 @@ class Run:
                 on_progress=bar.train, stop=stop.event,
                 on_epoch=lambda number, so_far: bar.epoch(number, so_far, self.config.epochs, self.corpus.raw_words),
                 pause=None if schedule is None else schedule.due, on_pause=self.save_checkpoint,
+                device=device,
             )  # fmt: skip
         if not result.finished:
             self.save_checkpoint(result)
