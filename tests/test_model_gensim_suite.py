@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -19,6 +20,9 @@ def test_gensims_own_suite(root, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout[-5000:]
-    # POT is an extra: without it gensim skips three tests. One more is for gensim's developers, two are not about us.
-    skipped, passed = (6, 78) if "POT not installed" in done.stdout else (3, 81)
-    assert f"{passed} passed, {skipped} skipped" in done.stdout, done.stdout[-5000:]
+    # POT is an extra, without which gensim skips three tests; one is for gensim's developers, two are not about us, one pins
+    # a defect and may end either way.
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|skipped|xfailed|xpassed)", done.stdout)}
+    skipped = 6 if "POT not installed" in done.stdout else 3
+    assert counts["skipped"] == skipped, done.stdout[-5000:]
+    assert (counts["passed"], sum(counts.values())) == (83 - skipped, 84), done.stdout[-5000:]

@@ -174,7 +174,7 @@ def test_workers_are_threads(plans, big):
 
 
 def test_small_corpora_share_no_noise(plans, monkeypatch):
-    monkeypatch.setattr(training, "GROUP_FROM", 150)
+    monkeypatch.setattr(training, "FEW_WORDS", 150)
     for sentences in (SENTENCES[:30], SENTENCES):
         Word2Vec(sentences, epochs=1, **DEFAULTS)
         Word2Vec(sentences, epochs=1, noise_group=2, **DEFAULTS)
@@ -476,3 +476,19 @@ def test_progress_is_logged(big, caplog):
     model.train(big, total_examples=len(big), epochs=2, report_delay=0.0)
     assert " - PROGRESS: at " in caplog.text
     assert "EPOCH 1: training on 400000 raw words (400000 effective words)" in caplog.text
+
+
+def test_a_gpu_is_asked_for_where_it_is_worth_its_start(monkeypatch):
+    asked = []
+
+    def spy(corpus, counts, config, *, device, **rest):
+        asked.append(device)
+        return run_epochs(corpus, counts, config, device="cpu", **rest)
+
+    monkeypatch.setattr(training, "run_epochs", spy)
+    monkeypatch.setattr("w2v.device.choose", lambda wanted, **rest: wanted)
+    monkeypatch.setattr(training, "FEW_WORDS", 150)
+    for sentences in (SENTENCES[:30], SENTENCES):
+        for device in ("auto", "cpu", "cuda"):
+            Word2Vec(sentences, epochs=1, device=device, **DEFAULTS)
+    assert asked == ["cpu", "cpu", "cuda", "auto", "cpu", "cuda"]

@@ -4,7 +4,7 @@
 
 Nothing of gensim's tests is copied; they ship in its wheel. A test that cannot pass is listed here with its reason, is
 reported as an expected failure, and must fail: the day it passes the run asks for its removal from the list. Tests of
-gensim's own insides are skipped, and listed as well.
+gensim's own insides are skipped, and listed as well; so is one that takes a defect of gensim's for right.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ _REPLACED = {
 
 # File name::class::test -> why it cannot pass. There are none in test_keyedvectors.py and test_word2vec.py.
 EXPECTED_FAILURES: dict[str, str] = {}
+
+# Those that pin a defect of gensim's: they pass here by accident only.
+PINNED_DEFECTS = {
+    "test_word2vec.py::TestWord2VecModel::test_evaluate_word_analogies": "wants equal scores of two similarity functions, "
+    "because gensim ignores the one it is given; ours differ as soon as a question is answered by one of them only",
+}
 
 # Those that never meet one of our classes: they would pass whatever ours do.
 NOT_OURS = {
@@ -74,5 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = f"{item.path.name}::{item.nodeid.partition('::')[2]}"
         if name in EXPECTED_FAILURES:
             item.add_marker(pytest.mark.xfail(reason=EXPECTED_FAILURES[name], strict=True))
+        elif name in PINNED_DEFECTS:
+            item.add_marker(pytest.mark.xfail(reason=PINNED_DEFECTS[name], strict=False))
         elif name in NOT_OURS:
             item.add_marker(pytest.mark.skip(reason=NOT_OURS[name]))

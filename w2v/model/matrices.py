@@ -46,7 +46,7 @@ def is_view_of(view: Any, matrix: Matrix | None) -> bool:
 
 
 def seed_by_words(rows: Any, words: Sequence[Any], seed: int | str, hashfxn: HashFunction) -> None:
-    """Fill `rows` (n, D) with numbers from U(-1/2, 1/2) / D, a function of hashfxn(word + seed) alone.
+    """Fill `rows` (n, D) with numbers from U(-1, 1) / D, a function of hashfxn(word + seed) alone.
 
     So a word starts alike in every corpus: what gensim's documentation says (its version 4 no longer does it). The hash
     starts a splitmix64 stream (Steele, Lea, Flood 2014) for each word.
@@ -61,7 +61,7 @@ def seed_by_words(rows: Any, words: Sequence[Any], seed: int | str, hashfxn: Has
         z = (z ^ (z >> np.uint64(27))) * _MIX_2
         z ^= z >> np.uint64(31)
         share = (z >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
-        rows[start : start + len(part)] = (share - np.float32(0.5)) / np.float32(size)
+        rows[start : start + len(part)] = (share - np.float32(0.5)) * np.float32(2 / size)
 
 
 def _hash(hashfxn: HashFunction, text: str) -> int:

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import device as devices
 from ..config import DEFAULT_NOISE_GROUP, CbowGradient, Saturation, TrainConfig
 from ..corpus.encoder import EncodedCorpus
-from ..errors import ConfigError, TrainingError
+from ..errors import TrainingError
 from ..vectors import KeyedVectors
 from ..weights import Weights
 from .counts import RawVocab
@@ -213,8 +214,9 @@ class ModelState:
         return lock_of(self.wv.vectors_lockf, len(self.wv))
 
     def _check_device(self) -> None:
-        if self.device not in ("auto", "cpu"):
-            raise ConfigError(f"device={self.device!r}: this version trains on the CPU only", "leave it out, or say 'cpu'")
+        """Refuse a name that is none, and a GPU that is not there, before anything is read."""
+        if self.device != "auto":
+            devices.choose(self.device, deterministic=self.deterministic)
 
     # ---- events
 

@@ -34,10 +34,10 @@ logger = logging.getLogger("w2v.model")
 # gives the same vectors every time, for one worker trains it (several race; see kernels/cpu.py).
 WORDS_A_WORKER = 80_000
 
-# Words from which on centre words share their noise, if the user does not say: in a small corpus each noise word counts
-# (Lee corpus, 60,000 words, rank of 'bombings' near 'attacks': 31 with groups of three, 23 without; gensim 15 (10
-# seeds)).
-GROUP_FROM = 2_000_000
+# In a corpus below this, unless the user says otherwise, centre words do not share their noise, for each noise word
+# counts (Lee corpus, 60,000 words, rank of 'bombings' near 'attacks', mean of 10 seeds: 19.5 in groups of three, 14.6
+# alone; gensim 15.1), and no GPU is asked for, whose start takes longer than the training.
+FEW_WORDS = 2_000_000
 
 
 class Trainer(VocabularyMaker):
@@ -193,10 +193,11 @@ class _Plan:
     config: TrainConfig
     weights: Weights
     lock: Matrix | None
+    device: str
 
     def same(self, other: _Plan) -> bool:
         mine, theirs = self.weights, other.weights
-        if self.config != other.config:
+        if self.config != other.config or self.device != other.device:
             return False
         if self.lock is None or other.lock is None:
             if self.lock is not other.lock:
@@ -237,6 +238,7 @@ class _Run:
                     plan.config,
                     weights=plan.weights,
                     lock=plan.lock,
+                    device=plan.device,
                     start=position,
                     on_progress=self._report,
                     on_epoch=lambda epoch, result: self._after(epoch, result, plan),  # noqa: B023
@@ -250,8 +252,10 @@ class _Run:
         alpha, min_alpha = self.line.rates(model.alpha, model.min_alpha)
         config = model._config(self.epochs, alpha, min_alpha)
         threads = min(config.threads, max(1, self.corpus.n_tokens // WORDS_A_WORKER))
-        group = 1 if model.noise_group is None and self.corpus.n_tokens < GROUP_FROM else config.noise_group
-        return _Plan(config.replace(threads=threads, noise_group=group), model._weights(), model._lock())
+        few = self.corpus.n_tokens < FEW_WORDS
+        group = 1 if few and model.noise_group is None else config.noise_group
+        device = "cpu" if few and model.device == "auto" else model.device
+        return _Plan(config.replace(threads=threads, noise_group=group), model._weights(), model._lock(), device)
 
     def _after(self, epoch: int, result: Result, plan: _Plan) -> None:
         model, stats = self.model, result.epochs[-1]

@@ -74,8 +74,9 @@ class Word2Vec(Trainer):
     shrink_windows   draw each window from 1..window; False: always the whole window
 
     Beyond gensim: cbow_gradient ("shared", as in gensim, or "divided"), saturation ("clamp", "skip" as in gensim,
-    "none"), noise_group (centre words that share their noise; None: training.GROUP_FROM decides), deterministic
-    (equal vectors with any number of workers, for the speed of one): see config.py. device: "auto" or "cpu".
+    "none"), noise_group (centre words that share their noise; None: see training.FEW_WORDS), deterministic
+    (equal vectors with any number of workers, for the speed of one): see config.py. device: "cpu", "cuda", or "auto" for a
+    GPU if there is one and the corpus is not small.
 
     Raises CorpusError (a RuntimeError) for a corpus that is missing, empty, or leaves no word; its CorpusTypeError is
     also a TypeError; ConfigError (a ValueError) for unusable settings.
