@@ -116,8 +116,10 @@ class Trainer(VocabularyMaker):
 
     def _encoded(self, source: Source) -> EncodedCorpus:
         handover, self._handover = self._handover, None
-        if handover is not None and handover[0] is source.given:
-            return handover[1]
+        if handover is not None:
+            if handover[0] is source.given:
+                return handover[1]
+            handover[1].close()
         corpus = encode(source.for_encoder(), vocab=self._vocab(), chunk_words=int(self.batch_words))[1]
         logger.info("%s", corpus.stats.summary())
         return corpus
