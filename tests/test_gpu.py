@@ -1,4 +1,4 @@
-"""gpu.py's arithmetic, which needs no GPU: cutting, shares, how much of a change is kept, bytes. It runs in simulated_gpu.py."""
+"""gpu.py's arithmetic, which needs no GPU: cutting, shares, how much of a change is kept, bytes."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ FLOORS = [
     {"vectors", "corpus"},
     {"formats", "evaluate"},
     {"phrases"},
+    {"passes"},
     {"train"},
     {"checkpoint"},
     {"model"},

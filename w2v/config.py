@@ -49,6 +49,7 @@ DEFAULT_ALPHA = 0.025
 DEFAULT_ALPHA_DIVIDED = 0.12
 # 3 trains 1.7 times as many words a second as 1 at the same similarity and analogy scores (three seeds, 17 M tokens).
 DEFAULT_NOISE_GROUP = 3
+MOST_NEGATIVE = 10_000  # a kernel has as many output rows at hand, and Ctrl-C waits for a chunk of words that meet them all
 MOST_NOISE_GROUP = 12  # each thread has a table of 2**noise_group rows
 
 
@@ -91,6 +92,8 @@ class TrainConfig:
             self._set("alpha", _number("alpha", self.alpha))
         if self.max_final_vocab is not None:
             self._set("max_final_vocab", _whole("max_final_vocab", self.max_final_vocab, 1))
+        if self.negative > MOST_NEGATIVE:
+            raise ConfigError(f"negative is {self.negative:,}, of at most {MOST_NEGATIVE:,}", "5 to 20 are usual")
         if self.noise_group > MOST_NOISE_GROUP:
             raise ConfigError(f"noise_group is {self.noise_group}, of at most {MOST_NOISE_GROUP}")
         if self.sample < 0 or self.min_alpha < 0 or (self.alpha is not None and self.alpha < 0):

@@ -19,11 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import device as devices
-from . import sampling
-from .config import CbowGradient, Saturation, TrainConfig
+from .config import TrainConfig
 from .errors import ConfigError, TrainingError
-from .huffman import build_tree
-from .kernels import LIMIT, M_MAX, Options, Scratch, Tree, make_scratch, ops
+from .kernels import M_MAX, Scratch, make_scratch
+from .passes import Tables, chunk_streams, make_passes, make_tables
 from .weights import Weights
 
 POLL_SECONDS = 0.1  # between two looks at the workers
@@ -90,16 +89,7 @@ class Result:
     finished: bool
     seconds: float
     words: int = 0  # raw words gone through by this call
-
-
-@dataclass
-class _Tables:
-    """Everything the kernels read and never change."""
-
-    keep: Any
-    alias: Any
-    tree: Tree | None
-    outputs: int  # most output rows of a centre's group
+    compile_seconds: float = 0.0  # before the clock starts: compiling the kernels, or loading them from the cache
 
 
 @dataclass
@@ -128,6 +118,7 @@ def train(
     stop: threading.Event | None = None,
     pause: Callable[[Progress], bool] | None = None,
     on_pause: Callable[[Result], None] | None = None,
+    on_compiled: Callable[[float], None] | None = None,
     device: str = "cpu",
 ) -> Result:
     """Train for config.epochs over the corpus, from `start` on; counts (V,) int64 are the vocabulary's, in id order.
@@ -137,17 +128,22 @@ def train(
     stop: set it to end after the chunks now in work; the result then says where to go on.
     pause: asked ten times a second; when it says yes, the chunks in work are finished, `on_pause` is called with the result
     so far while nothing moves (to write a checkpoint), and training goes on.
+    on_compiled: told how many seconds the kernels took to compile, or to load from the cache.
     device: "cpu", "cuda", or "auto" for a GPU if there is one (device.choose says what that may raise).
     Raises ConfigError where the parts do not fit together, TrainingError when the numbers stop being finite.
     """
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
     _check_start(start, len(corpus.starts) - 1, config.epochs)
-    trainer = _Trainer(corpus, config, weights, lock, _make_tables(counts, config), on_progress)
+    trainer = _Trainer(corpus, config, weights, lock, make_tables(counts, config), on_progress)
     if devices.choose(device, deterministic=config.deterministic) == "cuda":
         trainer.move_to_gpu(counts)
+    else:
+        trainer.compile()
+        if on_compiled is not None:
+            on_compiled(trainer.compile_seconds)
     stop = threading.Event() if stop is None else stop
-    result = Result(weights, [], start, False, 0.0)
+    result = Result(weights, [], start, False, 0.0, compile_seconds=trainer.compile_seconds)
     while result.position.epoch < config.epochs and not stop.is_set():
         epoch = result.position.epoch
         if result.position.chunk == 0 or not result.epochs:
@@ -184,46 +180,31 @@ def _check_start(start: Position, chunks: int, epochs: int) -> None:
         raise ConfigError(f"no training of {epochs} epochs of {chunks:,} chunks goes on at {tuple(start)}")
 
 
-def _make_tables(counts: Any, config: TrainConfig) -> _Tables:
-    return _Tables(
-        keep=sampling.keep_thresholds(counts, config.sample),
-        alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
-        tree=build_tree(counts) if config.hs else None,
-        outputs=config.noise_group + config.negative,
-    )
-
-
-def make_options(config: TrainConfig, *, noise: bool) -> Options:
-    """What the kernels need to know for one output layer: noise words, or else Huffman paths."""
-    limit, never = np.float32(LIMIT), np.float32(math.inf)
-    clamps = config.saturation is Saturation.CLAMP and noise
-    skips = config.saturation is not Saturation.NONE and not clamps
-    return Options(
-        window=config.window,
-        shrink=int(config.shrink_windows),
-        negative=config.negative,
-        group=config.noise_group if noise else 1,
-        clamp=limit if clamps else never,
-        skip=limit if skips else never,
-        mean=int(config.cbow_mean),
-        divide=int(config.cbow_mean and config.cbow_gradient is CbowGradient.DIVIDED),
-    )
-
-
 class _Trainer:
     """One call of `train`: what does not change from epoch to epoch."""
 
     def __init__(
-        self, corpus: Corpus, config: TrainConfig, weights: Weights, lock: Any, tables: _Tables, on_progress: Any
+        self, corpus: Corpus, config: TrainConfig, weights: Weights, lock: Any, tables: Tables, on_progress: Any
     ) -> None:
         self.corpus, self.config, self.weights, self.lock = corpus, config, weights, lock
         self.tables, self.on_progress = tables, on_progress
         self.chunks = len(corpus.starts) - 1
         self.total_tokens = int(corpus.starts[-1])
-        self.passes = _passes(config, weights, tables)
+        self.passes = make_passes(config, weights, tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
         self.workers = [self._make_scratch(longest) for _ in range(self._threads())]
         self.gpu: Any = None
+        self.compile_seconds = 0.0
+        self.began = time.perf_counter()
+
+    def compile(self) -> None:
+        """Have every kernel ready before the clock starts, by a call over no tokens."""
+        for path, scratch in zip(self.passes, self.workers[0], strict=True):
+            path.kernel(
+                np.zeros(0, np.int32), self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
+                np.float32(0), path.options, np.zeros(2, np.uint64), scratch, np.zeros(3),
+            )  # fmt: skip
+        self.compile_seconds = self.seconds()
         self.began = time.perf_counter()
 
     def move_to_gpu(self, counts: Any) -> None:
@@ -365,36 +346,3 @@ class _Trainer:
             totals[0] += stats[0]
             totals[1:] = stats[1:]
         return totals
-
-
-class _Pass(NamedTuple):
-    """One output layer: its kernel, its table of outputs and its matrix."""
-
-    kernel: Any
-    outputs: Any
-    w_y: Any
-    options: Options
-    noise: bool
-
-
-def _passes(config: TrainConfig, weights: Weights, tables: _Tables) -> list[_Pass]:
-    from .kernels import cpu
-
-    passes = []
-    if config.negative:
-        kernel = cpu.skipgram_ns if config.sg else cpu.cbow_ns
-        passes.append(_Pass(kernel, tables.alias, weights.w_out, make_options(config, noise=True), True))
-    if config.hs:
-        kernel = cpu.skipgram_hs if config.sg else cpu.cbow_hs
-        passes.append(_Pass(kernel, tables.tree, weights.w_node, make_options(config, noise=False), False))
-    return passes
-
-
-def chunk_streams(seed: int, epoch: int, chunk: int) -> NDArray[np.uint64]:
-    """The random streams of a chunk, (2,) uint64: a hash of its key, so that neighbouring chunks have nothing in common."""
-    with np.errstate(over="ignore"):
-        state = np.zeros(1, np.uint64)
-        for part in (seed, chunk, epoch):
-            state[0] ^= np.uint64(part & 0xFFFFFFFFFFFFFFFF)
-            state[0] = ops.draw(state, 0)
-        return np.array([ops.draw(state, 0), ops.draw(state, 0)], np.uint64)

@@ -49,7 +49,7 @@ class Run:
         if init is not None:
             known = copy_known(weights, vocab.words, init)
             if not quiet:
-                say(f"{known:,} of {len(vocab):,} words start from known vectors")
+                say(f"{known:,} of {len(vocab):,} words start from known vectors; output layers start anew")
             if init_lock != 1:
                 lock = np.array([init_lock if init.has_index_for(word) else 1 for word in vocab.words], np.float32)
         return cls(config, vocab, corpus, weights, lock, START, [], directory, quiet)
@@ -75,11 +75,15 @@ class Run:
                 on_progress=bar.train, stop=stop.event,
                 on_epoch=lambda number, so_far: bar.epoch(number, so_far, self.config.epochs, self.corpus.raw_words),
                 pause=None if schedule is None else schedule.due, on_pause=self.save_checkpoint,
-                device=device,
+                on_compiled=self._tell_compiled, device=device,
             )  # fmt: skip
         if not result.finished:
             self.save_checkpoint(result)
         return self._whole(result), int(stop.signal)
+
+    def _tell_compiled(self, seconds: float) -> None:
+        if seconds > 1 and not self.quiet:
+            say(f"compiled the kernels in {seconds:.1f} s; later runs find them in the cache")
 
     def save_checkpoint(self, result: Result) -> None:
         """Write the checkpoint of a run that stands still, if there is to be one."""

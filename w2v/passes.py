@@ -1,0 +1,90 @@
+"""What the kernels are given: the tables and options of each output layer, and the random streams of a chunk.
+
+Owns the way from a configuration to kernel arguments. Who works on which chunk is decided in train.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import sampling
+from .config import CbowGradient, Saturation, TrainConfig
+from .huffman import build_tree
+from .kernels import LIMIT, Options, Tree, ops
+from .weights import Weights
+
+
+@dataclass
+class Tables:
+    """Everything the kernels read and never change."""
+
+    keep: Any
+    alias: Any
+    tree: Tree | None
+    outputs: int  # most output rows of a centre's group
+
+
+def make_tables(counts: Any, config: TrainConfig) -> Tables:
+    """Tables for words that occur `counts` (V,) times."""
+    return Tables(
+        keep=sampling.keep_thresholds(counts, config.sample),
+        alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
+        tree=build_tree(counts) if config.hs else None,
+        outputs=config.noise_group + config.negative,
+    )
+
+
+def make_options(config: TrainConfig, *, noise: bool) -> Options:
+    """What the kernels need to know for one output layer: noise words, or else Huffman paths."""
+    limit, never = np.float32(LIMIT), np.float32(math.inf)
+    clamps = config.saturation is Saturation.CLAMP and noise
+    skips = config.saturation is not Saturation.NONE and not clamps
+    return Options(
+        window=config.window,
+        shrink=int(config.shrink_windows),
+        negative=config.negative,
+        group=config.noise_group if noise else 1,
+        clamp=limit if clamps else never,
+        skip=limit if skips else never,
+        mean=int(config.cbow_mean),
+        divide=int(config.cbow_mean and config.cbow_gradient is CbowGradient.DIVIDED),
+    )
+
+
+class Pass(NamedTuple):
+    """One output layer: its kernel, its table of outputs and its matrix."""
+
+    kernel: Any
+    outputs: Any
+    w_y: Any
+    options: Options
+    noise: bool
+
+
+def make_passes(config: TrainConfig, weights: Weights, tables: Tables) -> list[Pass]:
+    """The passes over a chunk, one for each output layer in use. Imports numba."""
+    from .kernels import cpu
+
+    passes = []
+    if config.negative:
+        kernel = cpu.skipgram_ns if config.sg else cpu.cbow_ns
+        passes.append(Pass(kernel, tables.alias, weights.w_out, make_options(config, noise=True), True))
+    if config.hs:
+        kernel = cpu.skipgram_hs if config.sg else cpu.cbow_hs
+        passes.append(Pass(kernel, tables.tree, weights.w_node, make_options(config, noise=False), False))
+    return passes
+
+
+def chunk_streams(seed: int, epoch: int, chunk: int) -> NDArray[np.uint64]:
+    """The random streams of a chunk, (2,) uint64: a hash of its key, so that neighbouring chunks have nothing in common."""
+    with np.errstate(over="ignore"):
+        state = np.zeros(1, np.uint64)
+        for part in (seed, chunk, epoch):
+            state[0] ^= np.uint64(part & 0xFFFFFFFFFFFFFFFF)
+            state[0] = ops.draw(state, 0)
+        return np.array([ops.draw(state, 0), ops.draw(state, 0)], np.uint64)
