@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 
+from benchmarks.cuda_ptx import argument_types
 from w2v import device, gpu
 from w2v.config import TrainConfig
 from w2v.errors import DeviceError, TrainingError
@@ -61,6 +63,24 @@ def test_both_output_layers(sg):
         assert a.words == b.words == corpus.n_tokens
         assert b.pairs == pytest.approx(a.pairs, rel=0.25)  # other windows
         assert b.mean_loss == pytest.approx(a.mean_loss, rel=0.1)
+
+
+def on_the_host(argument):
+    """Simulated device arrays as the numpy arrays that they are."""
+    if isinstance(argument, tuple):
+        return type(argument)(*map(on_the_host, argument))
+    return argument.copy_to_host() if hasattr(argument, "copy_to_host") else argument
+
+
+def test_kernels_get_the_types_that_are_compiled_in_test_cuda_ptx(monkeypatch):
+    corpus, config = Corpus(chunks=1), settings(hs=True, epochs=1)
+    trainers, begin = [], gpu.Trainer.begin
+    monkeypatch.setattr(gpu.Trainer, "begin", lambda self: trainers.append(self) or begin(self))
+    train(corpus, corpus.counts(), config, device="cuda")
+    trainer = trainers[0]
+    for number, layer in enumerate(trainer.layers):
+        arguments = trainer._arguments(number, trainer.slots[0], 5, 1, 0.025)
+        assert tuple(numba.typeof(on_the_host(a)) for a in arguments) == argument_types(layer.kernel)
 
 
 def test_pauses_lose_nothing():
