@@ -82,7 +82,10 @@ def _bytes_of(value: Any) -> bytes:
     elif isinstance(value, Object) and value.kind.name in ("bytearray", "bytes") and not value.args:
         value = b""
     if isinstance(value, str):
-        return value.encode("latin-1", "replace")
+        try:
+            return value.encode("latin-1")
+        except UnicodeEncodeError:
+            raise FormatError("an array of text") from None
     if not isinstance(value, bytes):
         raise FormatError("an array of objects")
     return value

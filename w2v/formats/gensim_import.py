@@ -98,7 +98,7 @@ def load_model(path: Path, mmap: bool = True) -> GensimModel:
             w_node=nodes if nodes is None or mmap else np.array(nodes),
             points=points,
             codes=codes,
-            parameters={_RENAMED.get(n, n): v for n, v in model.items() if isinstance(v, (int, float, str)) or v is None},
+            parameters={_RENAMED.get(name, name): scalar for name, scalar in _scalars(model)},
         )
 
 
@@ -194,6 +194,14 @@ def _array(held: Mapping[str, Any], name: str) -> NDArray[Any] | None:
     return value if isinstance(value, np.ndarray) else arrays.array_of(value)
 
 
+def _scalars(held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in held.items():
+        try:
+            yield name, arrays.scalar_of(value)
+        except FormatError:
+            continue  # an array, a list, an object: not a parameter
+
+
 def _keys(vectors: Mapping[str, Any]) -> list[Any] | None:
     return arrays.list_of(next((vectors[k] for k in _KEYS if vectors.get(k) is not None), None))
 
@@ -202,7 +210,7 @@ def _usable(keys: list[Any], options: Options, name: str) -> list[int]:
     """The rows with a key, each key once: gensim 4 leaves None behind where a file it read held a word twice."""
     first: dict[Any, int] = {}
     for i, key in enumerate(keys):
-        if isinstance(key, (str, int)):
+        if isinstance(key, (str, int)) and pickled.is_key(key):
             first.setdefault(key, i)
         elif key is not None:
             raise FormatError("a key is neither text nor a number")
@@ -217,9 +225,13 @@ def _columns(vectors: Mapping[str, Any], keys: list[Any]) -> dict[str, NDArray[A
     columns: dict[str, NDArray[Any]] = {}
     if isinstance(expandos, dict):
         for column, value in expandos.items():
-            found = None if arrays.list_of(value) is not None else arrays.array_of(value)
-            if isinstance(column, str) and found is not None:
-                columns[column] = found
+            if isinstance(column, str) and column not in ("code", "point"):
+                try:
+                    found = arrays.array_of(value)
+                except FormatError as error:
+                    logger.warning("the attribute %r is not read: %s", column, error)
+                    continue
+                columns |= {} if found is None else {column: found}
         return columns
     states = _old_entries(vectors, keys)
     for column, dtype in (("count", np.int64), ("sample_int", np.uint32)):
@@ -252,5 +264,5 @@ def _old_entries(vectors: Mapping[str, Any], keys: list[Any]) -> list[dict[Any, 
     vocab = vectors.get("vocab")
     if isinstance(vocab, Object):
         vocab = vocab.items
-    entries = [vocab.get(key) if isinstance(key, (str, int)) else None for key in keys] if isinstance(vocab, dict) else []
+    entries = [vocab.get(key) if pickled.is_key(key) else None for key in keys] if isinstance(vocab, dict) else []
     return [entry.state if isinstance(entry, Object) and isinstance(entry.state, dict) else {} for entry in entries]

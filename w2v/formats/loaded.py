@@ -45,7 +45,11 @@ class Options:
             codecs.lookup_error(self.unicode_errors)
         except LookupError as error:
             raise ConfigError(str(error)) from None
-        if np.dtype(self.datatype).kind != "f":
+        try:
+            floats = np.dtype(self.datatype).kind == "f"
+        except TypeError:
+            floats = False
+        if not floats:
             raise ConfigError(f"datatype must be a type of floats, not {self.datatype!r}")
 
     @property

@@ -43,9 +43,9 @@ class _Mark:
 
 
 _MARK = _Mark()
-_SIMPLE = (str, bytes, int, float, type(None), Name, Object)  # what may be, or make up, the key of a dictionary
+_SIMPLE = (str, bytes, float, type(None), Name, Object)
 _DAMAGE = (IndexError, KeyError, ValueError, TypeError, AttributeError, struct.error, OverflowError)
-_LONGEST_LINE = 1 << 16
+_LONGEST_LINE = 1 << 10
 _LONGEST_NUMBER = 1 << 10
 
 
@@ -62,6 +62,17 @@ def read(data: memoryview, name: str, allowed: Callable[[Name], bool]) -> Any:
     except _DAMAGE as error:
         # The stack runs empty, a memo is missing, text is not UTF-8, lists meet tuples: signs of a damaged file.
         raise FormatError(f"{name}: not a valid pickle ({error or type(error).__name__})", "the file is damaged") from None
+
+
+def is_key(value: Any) -> bool:
+    """Whether a value may be the key of a dictionary: text, bytes, a number, an Object, or a tuple of these but numbers.
+
+    The others can be chosen so that all have one hash, which makes a dictionary of 100,000 of them take minutes: whole
+    numbers beyond 64 bits, tuples of numbers. And tuples in tuples, deep enough, exhaust the stack when hashed.
+    """
+    if isinstance(value, tuple):
+        return all(isinstance(part, (str, bytes, Name, Object)) for part in value)
+    return -(1 << 63) <= value < 1 << 63 if isinstance(value, int) else isinstance(value, _SIMPLE)
 
 
 class _Machine:
@@ -139,8 +150,7 @@ class _Machine:
         if not isinstance(items, dict) or len(pairs) % 2:
             raise ValueError("items for no dictionary")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            # Deeply nested tuples would exhaust the C stack when hashed.
-            if not all(isinstance(part, _SIMPLE) for part in (key if isinstance(key, tuple) else (key,))):
+            if not is_key(key):
                 raise ValueError("the key of a dictionary is no text or number")
             items[key] = value
 
@@ -169,11 +179,7 @@ class _Machine:
 
     def _decimal(self) -> Any:
         line = self._line().rstrip(b"L")
-        if line in (b"00", b"01"):
-            return line == b"01"
-        if len(line) > _LONGEST_NUMBER:
-            raise ValueError("a number is too long")
-        return int(line)
+        return line == b"01" if line in (b"00", b"01") else int(line)
 
 
 _STOP = ord(".")

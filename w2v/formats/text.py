@@ -128,15 +128,13 @@ class _Reader:
 
 
 def _floats(fields: list[bytes], name: str, line: int) -> list[float]:
-    for field in fields:
-        try:
-            if b"_" in field:  # Python's digit separator, no number elsewhere
-                raise ValueError
-            float(field)
-        except ValueError:
-            message = f"{name}, line {line}: {field[:40].decode(errors='replace')!r} is not a number"
-            raise FormatError(message) from None
-    return [float(field) for field in fields]
+    try:
+        if not any(b"_" in field for field in fields):
+            return [float(field) for field in fields]
+    except ValueError:
+        pass
+    wrong = next(field for field in fields if not is_number(field))
+    raise FormatError(f"{name}, line {line}: {wrong[:40].decode(errors='replace')!r} is not a number")
 
 
 def dimensions_of(source: Source) -> int:
@@ -158,4 +156,4 @@ def is_number(field: bytes) -> bool:
         float(field)
     except ValueError:
         return False
-    return True
+    return b"_" not in field  # Python's digit separator, no number elsewhere

@@ -6,7 +6,6 @@ How the files look is word2vec_text's, word2vec_bin's and glove's business.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -62,7 +61,7 @@ def load_word2vec_format(
             loaded = (glove if no_header else word2vec_text).read(source, options)
     kv = loaded.to_keyed_vectors(cls)
     made_up = np.arange(len(kv), 0, -1)
-    kv.expandos["count"] = made_up if counts is None else _counts_of(loaded, counts, os.fspath(fvocab or ""))
+    kv.expandos["count"] = made_up if counts is None else _counts_of(loaded, counts, str(fvocab))
     kind = "binary" if binary else "text"
     message = f"loaded {kv.vectors.shape} matrix of type {kv.vectors.dtype} from {fname}"
     kv.add_lifecycle_event("load_word2vec_format", msg=message, format=kind, encoding=encoding)
@@ -139,6 +138,9 @@ def _order(kv: KeyedVectors, attr: str) -> NDArray[np.int64] | None:
     if attr not in kv.expandos:
         logger.info("there is no attribute %r to sort by: vectors are written in the order they have", attr)
         return None
+    if len(kv.expandos[attr]) != len(kv):
+        message = f"{len(kv.expandos[attr])} values of the attribute {attr!r} for {len(kv)} keys"
+        raise FormatError(message, "call allocate_vecattrs()")
     # Reversed twice, so that falling order is stable and unsigned numbers need no minus.
     backwards = np.argsort(kv.expandos[attr][::-1], kind="stable")[::-1]
     return len(kv) - 1 - backwards
