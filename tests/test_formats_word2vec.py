@@ -127,6 +127,10 @@ def test_more_words_than_one_piece_holds(tmp_path):
         assert found.index_to_key == words
         np.testing.assert_array_equal(found.vectors, vectors)
         assert formats.load(tmp_path / name, limit=2999).index_to_key == words[:2999]
+    with Source(tmp_path / "v.bin") as source:
+        loaded = word2vec_bin.read(source, Options(), piece=1 << 16)
+    assert list(loaded.words) == words
+    np.testing.assert_array_equal(loaded.vectors, vectors)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])

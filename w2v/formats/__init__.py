@@ -1,8 +1,13 @@
 """Files of vectors. Owns the list of formats: their names, their suffixes, and telling them apart by content.
 
-One file each: native.py (ours), word2vec_bin.py and word2vec_text.py (word2vec.c, gensim, GoogleNews, fastText's
-.vec), glove.py, fasttext.py (.bin), gensim_import.py and gensim_export.py (.kv and .model). No reader runs what a file
-says, believes a header before checking it against the size of the file, or allocates much more than the file holds.
+One file each: native.py (ours, on tensors.py), word2vec_bin.py and word2vec_text.py (word2vec.c, gensim, GoogleNews,
+fastText's .vec) with glove.py (on header.py and text.py), fasttext.py (.bin, on subwords.py), gensim_import.py (.kv and
+.model, on pickled.py and arrays.py) and gensim_export.py. word2vec.py has gensim's names for what it can do with them.
+All stand on files.py (opening), pieces.py (reading by the piece), matrix.py, loaded.py (what readers hand over) and
+rows_out.py (what writers take).
+
+No reader runs what a file says, believes a header before checking it against the size of the file, or allocates much
+more than the file holds.
 """
 
 from __future__ import annotations
