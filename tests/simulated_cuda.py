@@ -18,7 +18,7 @@ from cases import KERNELS, Case, Inputs, Outcome, assert_same, make_inputs, pad,
 from numba import cuda
 
 from w2v.kernels import Tree
-from w2v.kernels.cuda import Scratch, kernels, make_layout
+from w2v.kernels.cuda import Scratch, kernels, make_layout, port
 from w2v.kernels.cuda.steps import offset
 from w2v.kernels.cuda.thin import bits_at
 
@@ -36,7 +36,7 @@ def ones(n: int) -> Any:
 def launch(
     case: Case, inputs: Inputs, w_in: Any, w_y: Any, stretches: Any, blocks: int, calm_in: Any, calm_y: Any
 ) -> naive.Totals:
-    """Run a simulated kernel on padded matrices, in place."""
+    """Run a kernel on padded matrices, in place."""
     options, outputs = case.options, case.group + case.negative
     if not case.noise:
         options, outputs = options._replace(group=1), 40
@@ -47,10 +47,13 @@ def launch(
     line = np.full((blocks, 3 * layout.longest + 1), -9, np.int32)
     scratch = Scratch(np.asarray(stretches, np.int64), calm_in, calm_y, line, layout)
     stats = np.zeros(3)
-    kernels.specialise(case.kernel, layout, options)[blocks, THREADS, 0, layout.nbytes](
+    arguments = (
         inputs.tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock,
         np.float32(case.lr), options, streams(case.seed), scratch, stats,
     )  # fmt: skip
+    kernel = kernels.specialise(case.kernel, layout, options)
+    port.prepare(kernel, arguments, layout.nbytes)
+    kernel[blocks, THREADS, 0, layout.nbytes](*arguments)
     return naive.Totals(float(stats[0]), int(stats[1]), int(stats[2]))
 
 

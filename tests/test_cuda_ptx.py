@@ -21,9 +21,7 @@ def check(setting, capability, record_property):
     assert f".target sm_{capability[0]}{capability[1]}" in ptx
     for expected in ("ld.global.cg.v4.f32", "ld.shared.v4.f32", "red.global.add.f32", "bar.sync"):
         assert expected in ptx
-    assert not re.search(
-        r"\bld\.local|\bst\.local|\bld\.f32|\bst\.f32", ptx
-    )  # no stack, no unknown memory
+    assert not re.search(r"\bld\.local|\bst\.local|\bld\.f32|\bst\.f32", ptx)  # no stack, no unknown memory
     assert not re.search(r"(mul|fma|div)\S*\.f64", ptx)  # float64 adds up totals, no more
     if shutil.which("ptxas") is None:
         pytest.skip("there is no ptxas to count registers")

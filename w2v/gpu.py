@@ -18,13 +18,13 @@ from . import device
 from .device import Gpu
 from .errors import DeviceError
 from .kernels import Options, Tree
-from .kernels.cuda import STRETCH, THREADS, Layout, Scratch, make_layout
+from .kernels.cuda import BLOCKS, STRETCH, THREADS, Layout, Scratch, make_layout
 
 BATCH_TOKENS = 1 << 21  # of a batch: some tens of milliseconds of work
 LEAST_BATCH_TOKENS, LEAST_BATCHES = 1 << 16, 16
-# Blocks at work on one multiprocessor. More would hide more latency, but every block works on rows that are out of date by what
-# all others do meanwhile; two keep the scores of a sequential run, see benchmarks/bench_cuda.py.
-BLOCKS_PER_MULTIPROCESSOR = 2
+# Blocks at work on one multiprocessor, as many as its registers allow. Every block works on rows that are out of date by what
+# all others do meanwhile: benchmarks/staleness.py shows that a thousand blocks do no harm where changes are calmed.
+BLOCKS_PER_MULTIPROCESSOR = BLOCKS
 LEAST_GRID = 128  # below, numba warns of a grid too small for a GPU; surplus blocks wait their turn
 CALM = 8.0  # so many copies of a row may change at once in full; beyond, changes shrink in proportion
 SLOTS = 2  # batches in flight
