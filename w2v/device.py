@@ -58,7 +58,7 @@ def find() -> Gpu | str:
 
 def _why_not(cuda: Any) -> str:
     trouble = cuda.cuda_error()
-    return _first_line(trouble) if trouble else "no NVIDIA driver"
+    return _first_line(trouble) if trouble else "the CUDA compiler library (NVVM) is missing"
 
 
 def _first_line(trouble: Any) -> str:

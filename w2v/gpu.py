@@ -168,6 +168,7 @@ class Trainer:
         self.batch_tokens = min(BATCH_TOKENS, max(int(starts[-1]) // LEAST_BATCHES, LEAST_BATCH_TOKENS))
         self.capacity = self.batch_tokens + int(np.diff(starts).max(initial=1))
         blocks = gpu.multiprocessors * BLOCKS_PER_MULTIPROCESSOR if blocks is None else blocks
+        blocks = min(blocks, _most_stretches(self.capacity) - 1)
         self.grid = max(blocks, LEAST_GRID) if blocks > 1 else 1
         _check_fit(gpu, needed_bytes(w_in, layers, keep, self.grid, self.capacity), layers)
         self.keep = cuda.to_device(keep)

@@ -60,7 +60,7 @@ def skipgram_ns(
     (Mikolov et al. 2013b, eq. 4). A group of centres shares its noise words (Ji et al. 2016, arXiv:1604.04661).
     """
     lay, options = settled(scratch.layout, options)
-    b = enter(cuda.shared.array(0, float32), cuda.shared.array(0, int32), lay, scratch)
+    b = enter(lay, scratch)
     loss, pairs, slot, group, s = np.float64(0), 0, 0, options.group, cuda.blockIdx.x
     while s < scratch.stretches.size - 1:
         sentences = thin_out(s, tokens, keep, options, rng, scratch, stats, b)
@@ -107,7 +107,7 @@ def skipgram_hs(
     (Mikolov et al. 2013b, eq. 3).
     """
     lay, options = settled(scratch.layout, options)
-    b = enter(cuda.shared.array(0, float32), cuda.shared.array(0, int32), lay, scratch)
+    b = enter(lay, scratch)
     loss, pairs, slot, s = np.float64(0), 0, 0, cuda.blockIdx.x
     while s < scratch.stretches.size - 1:
         sentences = thin_out(s, tokens, keep, options, rng, scratch, stats, b)
@@ -151,7 +151,7 @@ def cbow_ns(
     The error of h goes back to every context row whole, or divided by their number: config.CbowGradient.
     """
     lay, options = settled(scratch.layout, options)
-    b = enter(cuda.shared.array(0, float32), cuda.shared.array(0, int32), lay, scratch)
+    b = enter(lay, scratch)
     loss, pairs, slot, group, s = np.float64(0), 0, 0, options.group, cuda.blockIdx.x
     while s < scratch.stretches.size - 1:
         sentences = thin_out(s, tokens, keep, options, rng, scratch, stats, b)
@@ -201,7 +201,7 @@ def cbow_hs(
     (Mikolov et al. 2013a; 2013b, eq. 3).
     """
     lay, options = settled(scratch.layout, options)
-    b = enter(cuda.shared.array(0, float32), cuda.shared.array(0, int32), lay, scratch)
+    b = enter(lay, scratch)
     loss, pairs, slot, s = np.float64(0), 0, 0, cuda.blockIdx.x
     while s < scratch.stretches.size - 1:
         sentences = thin_out(s, tokens, keep, options, rng, scratch, stats, b)
@@ -256,9 +256,24 @@ def specialise(name: str, layout: Layout, options: Options) -> Any:
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
 
+if SIMULATED:
+
+    def shared_memory():
+        """All of a block's shared memory twice, as floats and as integers; no place is read as other than it was written."""
+        return cuda.shared.array(0, float32), cuda.shared.array(0, int32)
+
+else:
+
+    @device
+    def shared_memory():
+        """The same, aligned to 16 bytes, which the simulator does not know."""
+        return cuda.shared.array(0, float32, alignment=16), cuda.shared.array(0, int32, alignment=16)
+
+
 @device
-def enter(pool, ints, lay, scratch):
+def enter(lay, scratch):
     """Who this thread is, and where its block works."""
+    pool, ints = shared_memory()
     return Block(pool, ints, lay, cuda.threadIdx.x, lay.threads, scratch.line[cuda.blockIdx.x])
 
 

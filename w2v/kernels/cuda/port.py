@@ -85,10 +85,11 @@ else:
     QUAD = ir.LiteralStructType([F32] * 4)
     VECTOR = ir.VectorType(F32, 4)
 
-    # No fast math: NaN and infinity must survive, so that a diverging run can be seen. The bounds share out registers.
+    # No fast math: NaN and infinity must survive, so that a diverging run can be seen. The bounds share out registers. No
+    # optimisation while linking: what runs is the PTX that the tests look at.
     def kernel(function: Callable[..., Any]) -> Any:
         """A function that the host launches."""
-        return cuda.jit(launch_bounds=(THREADS, BLOCKS))(function)
+        return cuda.jit(function, launch_bounds=(THREADS, BLOCKS), lto=False)
 
     def prepare(launched: Any, arguments: tuple[Any, ...], shared: int) -> None:
         """Compile a kernel for these arguments and `shared` bytes of shared memory, so that its first launch takes no time."""
