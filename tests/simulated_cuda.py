@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import threading
 from typing import Any
 
 import naive
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 from cases import KERNELS, Case, Inputs, Outcome, assert_same, make_inputs, pad, streams
 from numba import cuda
+from numba.cuda.simulator.kernel import BlockThread
 
 from w2v.kernels import Tree
-from w2v.kernels.cuda import Scratch, kernels, make_layout, port
+from w2v.kernels.cuda import Scratch, kernels, make_layout, port, steps, thin
 from w2v.kernels.cuda.steps import offset
 from w2v.kernels.cuda.thin import bits_at
 
@@ -269,6 +271,72 @@ def test_numbered_draws_are_counted_draws():
     state = streams(4)
     start = state[1]
     assert [int(bits_at(start, k)) for k in range(5)] == [int(naive.draw(state, 1)) for _ in range(5)]
+
+
+class Watch:
+    """Notes who reads and writes which word of a block's memory between two barriers, and fails where two threads could race.
+
+    The simulator takes threads one by one and may hide that; here any two accesses to a word in one phase, at least one of them
+    to write, must be by the same thread.
+    """
+
+    def __init__(self, monkeypatch):
+        self.seen: dict[int, tuple[Any, set[int], set[int]]] = {}
+        self.lock, self.phases = threading.Lock(), 0
+        original = BlockThread.syncthreads
+
+        def syncthreads(thread):
+            original(thread)
+            thread.phase = getattr(thread, "phase", 0) + 1
+            self.phases = max(self.phases, thread.phase)
+
+        monkeypatch.setattr(BlockThread, "syncthreads", syncthreads)
+        for module in (steps, thin, kernels):
+            for name, width, writes in (("get", 1, 0), ("put", 1, 1), ("fetch4", 4, 0), ("store4", 4, 1)):
+                if hasattr(module, name):
+                    monkeypatch.setattr(module, name, self.watched(getattr(module, name), width, writes))
+
+    def watched(self, access, width, writes):
+        def watching(array, index, *value):
+            if isinstance(array, np.ndarray):  # shared memory, scratch; arguments of the kernel are wrapped, and only read
+                at = array.__array_interface__["data"][0] + int(index) * array.itemsize
+                for word in range(at, at + width * array.itemsize, array.itemsize):
+                    self.note(word, writes)
+            return access(array, index, *value)
+
+        return watching
+
+    def note(self, word, writes):
+        thread = threading.current_thread()
+        phase, tid = (thread.blockIdx.x, getattr(thread, "phase", 0)), thread.thread_id
+        with self.lock:
+            when, readers, writers = self.seen.get(word, (None, set(), set()))
+            if when != phase:
+                readers, writers = set(), set()
+            (writers if writes else readers).add(tid)
+            self.seen[word] = phase, readers, writers
+            assert not writers or len(readers | writers) == 1, f"threads {readers} read, {writers} write in phase {phase}"
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_no_two_threads_race(kernel, monkeypatch):
+    # a ring of eight rows, all of them in use
+    case = Case(kernel, size=40, lengths=(17, 1, 5), window=3, group=2, negative=9, lock=True, shrink=False)
+    inputs = make_inputs(case)
+    watch, stretches = Watch(monkeypatch), [0, 14, len(inputs.tokens)]
+    assert_same(simulate(case, inputs, stretches), expect(case, inputs, stretches))
+    assert watch.phases > 20
+    assert len(watch.seen) > 500
+
+
+def test_the_watch_sees_races(monkeypatch):
+    """Where barriers do not count."""
+    plain = BlockThread.syncthreads
+    Watch(monkeypatch)
+    monkeypatch.setattr(BlockThread, "syncthreads", plain)
+    case = Case("skipgram_ns", lengths=(9,))
+    with pytest.raises(AssertionError, match="write in phase"):
+        simulate(case, make_inputs(case))
 
 
 FIRST = 2**31 // 128 + 3  # the first of some rows that lie beyond 2**31 floats
