@@ -213,9 +213,11 @@ def main() -> None:
         for calmed in args.calm if blocks > 1 else [0]:
             began = time.perf_counter()
             vectors, losses = emulate(vocab, tokens, config, blocks, bool(calmed))
-            row = {"blocks": blocks, "calmed": bool(calmed), "loss": [round(loss, 4) for loss in losses]}
+            diverged = not math.isfinite(losses[-1])
+            row: dict[str, Any] = {"blocks": blocks, "calmed": bool(calmed), "diverged": diverged}
+            row["loss"] = [round(loss, 4) if math.isfinite(loss) else None for loss in losses]
             row["seconds"] = round(time.perf_counter() - began)
-            if args.eval_dir is not None and math.isfinite(losses[-1]):
+            if args.eval_dir is not None and not diverged:
                 row["scores"] = scores(KeyedVectors.from_arrays(list(vocab.words), vectors.copy()), args.eval_dir)
             rows.append(row)
             print(row, flush=True)

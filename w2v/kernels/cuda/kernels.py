@@ -170,7 +170,7 @@ def cbow_ns(
                     gather(i, first, last, group, options, b)
                     loss += meet_hidden(slot, group, w_out, lr, options, b)
                     scatter(i, first, last, group, options, b)
-                    cuda.syncthreads()  # locks are read above, and written with the next rows
+                    cuda.syncthreads()  # the next rows may take the places of rows whose locks are read above
                 else:
                     cuda.syncthreads()
                 slot, i = 1 - slot, i + group
@@ -217,7 +217,6 @@ def cbow_hs(
                     gather(i, first, last, 1, options, b)
                     loss += meet_hidden(slot, 0, w_node, lr, options, b)
                     scatter(i, first, last, 1, options, b)
-                    cuda.syncthreads()  # locks are read above, and written with the next rows
                 else:
                     cuda.syncthreads()
                 slot, i = 1 - slot, i + 1
