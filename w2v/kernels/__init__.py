@@ -1,6 +1,6 @@
 """Compiled code, and the glossary of every array it touches. The kernels import nothing else of w2v, this module only numpy.
 
-V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, K noise words, C <= 2 * window.
+V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, K noise words, C = C_MAX.
 
 name      shape          dtype    what it is                                              elsewhere
 --------  -------------  -------  ------------------------------------------------------  ----------------------------
@@ -24,7 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 ROW_ALIGN = 16  # floats in a 64-byte line
-M_MAX, RING = 8, 4  # outputs in a block; output lists alive at once
+M_MAX, PATH_MAX, RING = 8, 16, 4  # outputs in a block, nodes of a path that one hidden vector meets at once, noise lists alive
+# Places of a window whose words make one step. They meet the outputs as these were, so an output moves by the sum of what all
+# of them ask for: in one step of 200 and more the loss of skip-gram grew beyond all bounds at the default learning rate.
+C_MAX = 32
 POOL = 64  # noise words at hand, a power of two; see cpu.noise_outputs
 LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
 
@@ -50,8 +53,17 @@ class Options(NamedTuple):
     divide: int  # CBOW: 1 the error is divided among the context rows
 
 
+class Outputs(NamedTuple):
+    """The output rows that a step meets: `total` of them, from place `at` of two lists on."""
+
+    rows: Any  # (..,) int64 | int32: numbers of rows of w_out or w_node
+    signs: Any  # (..,) float32: +1, -1, 0 leave alone | uint8: bits of a Huffman path
+    at: Any  # int64
+    total: Any  # int64
+
+
 class Scratch(NamedTuple):
-    """Working memory of one thread. C counts the context rows of a group, B its blocks of M_MAX outputs."""
+    """Working memory of one thread, the same for every window. C counts the input rows of a step, M its outputs."""
 
     words: Any  # (L,) int32: the sentence after subsampling
     reach: Any  # (L,) int32: the window of each of them                          b (word2vec.c)
@@ -60,15 +72,14 @@ class Scratch(NamedTuple):
     x_off: Any  # (C,) int64: input rows of a step, as offsets in floats
     x_mask: Any  # (C,) int64: bit k set where the row belongs to centre k of the group
     x_lock: Any  # (C,) float32
-    y_off: Any  # (RING * B * M_MAX,) int64: output rows of the next groups
-    sign: Any  # (RING * B * 2 * M_MAX,) float32: their signs, those of a block twice over
-    total: Any  # (RING,) int64: their number
-    blocks: int  # B
-    per: Any  # (B * M_MAX + 1,) int64: how many of so many outputs go into each block
+    y_row: Any  # (RING * room,) int64: noise outputs of the next groups: row numbers
+    sign: Any  # (RING * room,) float32: and signs
+    room: int  # M + M_MAX: whole blocks are read, whatever is behind the last output
+    per: Any  # (M + 1,) int64: how many of so many outputs go into each block
     pool: Any  # (POOL,) int64: the latest draws from the noise distribution
     turn: Any  # (1,) int64: how many of them this chunk has renewed
-    counts: Any  # (2**group, B * M_MAX) float32: multiplicity of (mask, output)
-    g: Any  # float32: lr * gradient of each logit, M_MAX a row; (C + 1) rows, or (group + 1) * B
+    counts: Any  # (2**group, room) float32: multiplicity of (mask, output)
+    g: Any  # float32: lr * gradient of each logit, M_MAX a row; C + 1 rows, or group + 1 for each block of outputs
     loss: Any  # (16,) float32: loss of the sentence so far
     hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
     error: Any  # (group, S) float32: and what flows back to them                 neu1e
@@ -87,26 +98,23 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
     return raw[start : start + count].view(dtype).reshape(shape)
 
 
-def make_counts(group: int, negative: int, blocks: int) -> Any:
+def make_counts(group: int, negative: int, outputs: int) -> Any:
     """counts[mask, output]: how many centres of `mask` train an output row with a context of theirs.
 
-    Outputs are the group's centres, then the noise words, dealt out evenly to blocks of M_MAX places: a centre's own row counts
-    if the centre is in the mask, a noise row once for every centre in it. With negative=0 (Huffman paths) all count once.
+    Outputs are the group's centres, then the noise words: a centre's own row counts if the centre is in the mask, a noise row
+    once for every centre in it. With negative=0 (Huffman paths) all count once.
     """
-    counts = np.zeros((1 << group, blocks, M_MAX), np.float32)
-    total = group + negative
-    per = -(-total // -(-total // M_MAX))
+    counts = np.zeros((1 << group, outputs + M_MAX), np.float32)
     for mask in range(1, 1 << group):
         counts[mask] = bin(mask).count("1")
         if negative:
-            for k in range(group):
-                counts[mask, k // per, k % per] = mask >> k & 1
-    return counts.reshape(1 << group, blocks * M_MAX)
+            counts[mask, :group] = [mask >> k & 1 for k in range(group)]
+    return counts
 
 
-def make_scratch(longest: int, window: int, outputs: int, size: int, group: int = 1, negative: int = 0) -> Scratch:
+def make_scratch(longest: int, outputs: int, size: int, group: int = 1, negative: int = 0) -> Scratch:
     """Working memory for chunks of up to `longest` tokens, rows of `size` floats and up to `outputs` output rows a group."""
-    contexts, blocks = 2 * window + group, max(1, -(-outputs // M_MAX))
+    contexts, blocks = max(C_MAX, group), max(1, -(-outputs // M_MAX))  # CBOW has one input row a centre
     return Scratch(
         words=np.zeros(max(longest, 1), np.int32),
         reach=np.zeros(max(longest, 1), np.int32),
@@ -115,14 +123,13 @@ def make_scratch(longest: int, window: int, outputs: int, size: int, group: int 
         x_off=np.zeros(contexts, np.int64),
         x_mask=np.ones(contexts, np.int64),
         x_lock=np.ones(contexts, np.float32),
-        y_off=np.zeros(RING * blocks * M_MAX, np.int64),
-        sign=aligned((RING * blocks * 2 * M_MAX,)),
-        total=np.zeros(RING, np.int64),
-        blocks=blocks,
-        per=np.array([max(1, -(-n // max(1, -(-n // M_MAX)))) for n in range(blocks * M_MAX + 1)], np.int64),
+        y_row=np.zeros(RING * (outputs + M_MAX), np.int64),
+        sign=np.zeros(RING * (outputs + M_MAX), np.float32),
+        room=outputs + M_MAX,
+        per=np.array([max(1, -(-n // max(1, -(-n // M_MAX)))) for n in range(outputs + 1)], np.int64),
         pool=np.zeros(POOL, np.int64),
         turn=np.zeros(1, np.int64),
-        counts=make_counts(group, negative, blocks),
+        counts=make_counts(group, negative, outputs),
         g=aligned((max(contexts + 1, (group + 1) * blocks) * M_MAX,)),
         loss=aligned((ROW_ALIGN,)),
         hidden=aligned((group, size)),

@@ -33,4 +33,4 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def helper(function: Callable[..., Any]) -> Any:
     """A compiled function that only kernels call: cached inside its callers, never on its own."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath=FASTMATH, _nrt=False)(function)
+    return numba.njit(nogil=True, error_model="numpy", fastmath=FASTMATH, _nrt=False, forceinline=True)(function)

@@ -17,7 +17,6 @@ from numba.core import cgutils
 F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 
 
-
 def _cpu_features() -> dict[str, bool]:
     """The features numba compiles for: NUMBA_CPU_FEATURES where set, else the host's."""
     if numba.config.CPU_FEATURES:
@@ -157,6 +156,27 @@ def load_two(builder: ir.IRBuilder, pointer: ir.Value, low: ir.Value, high: ir.V
     return Vec(builder, builder.shuffle_vector(*parts, lanes))
 
 
+def load_signs(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value, places: Sequence[int | None]) -> Vec:
+    """Bits as signs: lane i is +1 where the byte at pointer + offset + places[i] is 0, -1 where it is 1; 0 for no place.
+
+    Reads nothing behind the last of these places.
+    """
+    count = 1 + max(place for place in places if place is not None)
+    where = builder.gep(pointer, [offset])
+    if count == 1:  # LLVM would put the vector together byte by byte, and run out of registers over it
+        minus = builder.icmp_unsigned("!=", builder.load(where), ir.IntType(8)(0))
+        signs = [constant(builder, *(sign * (place is not None) for place in places)) for sign in (-1.0, 1.0)]
+        return Vec(builder, builder.select(minus, signs[0].value, signs[1].value))
+    kind = ir.VectorType(ir.IntType(8), count)
+    raw = builder.load(builder.bitcast(where, kind.as_pointer()))
+    raw.align = 1
+    wide, none = ir.VectorType(ir.IntType(8), LANES), ir.Constant(kind, [0] * count)
+    picks = ir.Constant(ir.VectorType(I32, LANES), [count if place is None else place for place in places])
+    bits = builder.shuffle_vector(raw, none, picks)
+    ones = ir.Constant(wide, [int(place is not None) for place in places])
+    return Vec(builder, builder.sitofp(builder.sub(ones, builder.add(bits, bits)), _VEC))
+
+
 def store(builder: ir.IRBuilder, vec: Vec, pointer: ir.Value, offset: ir.Value) -> None:
     """LANES floats to pointer + offset (in floats)."""
     where = builder.bitcast(builder.gep(pointer, [offset]), _VEC.as_pointer())
@@ -164,12 +184,12 @@ def store(builder: ir.IRBuilder, vec: Vec, pointer: ir.Value, offset: ir.Value) 
 
 
 def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None:
-    """Ask for the cache line at pointer + offset (in floats), for writing soon."""
+    """Ask for the cache line at pointer + offset (in floats)."""
     byte = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     where = builder.bitcast(builder.gep(pointer, [offset]), byte)
-    builder.call(function, [where, I32(0), I32(3), I32(1)])  # read, keep in all caches, data
+    builder.call(function, [where, I32(0), I32(2), I32(1)])  # read; into L2, for L1 is full of the rows at work; data
 
 
 def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]) -> list[Vec]:
@@ -225,5 +245,3 @@ def _fold(a: Vec | None, b: Vec | None, low: list[int], high: list[int]) -> Vec 
     if left is None or right is None:
         return None
     return left.shuffle(right, low) + left.shuffle(right, high)
-
-

@@ -1,0 +1,150 @@
+"""The walk of the CPU's kernels over a chunk: subsampling, windows, noise, and which rows are needed next.
+
+Owns the choice of words and the asking for their rows ahead of time; what becomes of rows that meet is in cpu.py and below.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import POOL, RING, ROW_ALIGN, Outputs, ops
+from .jit import helper
+from .tiles import prefetch
+
+AHEAD = 2  # groups between choosing output rows and using them: below RING
+NEXT = 2  # centres between asking for the rows of a path and using them
+HOT_NODES = 512  # inner nodes nearest the Huffman root stay in the cache: not worth a prefetch
+PLACE_BITS = np.uint64(POOL - 1)
+WORDS, NOISE = 0, 1  # the two streams of `rng`: words kept and windows; noise words
+
+draw, below, is_kept, alias_draw = helper(ops.draw), helper(ops.below), helper(ops.is_kept), helper(ops.alias_draw)
+
+
+@helper
+def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
+    """Subsample the sentence at `at` into scratch.words, each with its window, row and lock; return length and end."""
+    n, stride = 0, w_in.shape[1]
+    while at < tokens.size:
+        word = np.int64(tokens[at])
+        at += 1
+        if word < 0:
+            break
+        # a draw has two independent halves: the low one keeps or drops, the high one makes the window
+        bits = draw(rng, WORDS)
+        scratch.words[n] = word
+        scratch.rows[n] = word * stride
+        scratch.reach[n] = options.window - options.shrink * below(bits, options.window)
+        if lock is not None:
+            scratch.locks[n] = lock[word]
+        n += np.int64(is_kept(bits, keep[word]))  # no branch: it would be mispredicted
+    return n, at
+
+
+@helper
+def ring_slot(i, group):
+    """The place in the ring for the outputs of the group that starts at centre i."""
+    return (i // group) & (RING - 1)
+
+
+@helper
+def fill_pool(alias, rng, scratch):
+    """Draw the pool of noise words that a chunk begins with."""
+    for k in range(POOL):
+        scratch.pool[k] = alias_draw(draw(rng, NOISE), alias)
+    scratch.turn[0] = 0
+
+
+@helper
+def noise_outputs(i, n, alias, w_out, options, rng, scratch):
+    """Outputs of the group of centres from i: the words themselves (+1), then its noise (-1; 0 if it is one of the words)."""
+    group, stride = options.group, w_out.shape[1]
+    at = ring_slot(i, group) * scratch.room
+    for k in range(group):
+        word = np.int64(scratch.words[min(i + k, n - 1)])
+        prefetch(w_out, word * stride, stride)
+        scratch.y_row[at + k] = word
+        scratch.sign[at + k] = np.float32(i + k < n)
+    fresh = alias_draw(draw(rng, NOISE), alias)
+    scratch.pool[scratch.turn[0] & (POOL - 1)] = fresh  # the oldest makes room
+    scratch.turn[0] += 1
+    prefetch(w_out, fresh * stride, stride)
+    bits = draw(rng, NOISE)
+    place, step = np.int64(bits & PLACE_BITS), np.int64((bits >> ops.S32) & PLACE_BITS) | 1  # odd: no place comes twice
+    for k in range(at + group, at + group + options.negative):
+        word, clash = scratch.pool[place & (POOL - 1)], False
+        place += step
+        for j in range(i, min(i + group, n)):
+            clash |= word == scratch.words[j]
+        scratch.y_row[k] = word
+        scratch.sign[k] = np.float32(0) if clash else np.float32(-1)
+
+
+@helper
+def noise_list(i, options, scratch):
+    """What `noise_outputs` has chosen for the group of centres from i."""
+    return Outputs(scratch.y_row, scratch.sign, ring_slot(i, options.group) * scratch.room, options.group + options.negative)
+
+
+@helper
+def path_list(i, tree, scratch):
+    """Outputs of centre i: the inner nodes of its Huffman path, as they stand in the tree."""
+    word = np.int64(scratch.words[i])
+    return Outputs(tree.points, tree.codes, tree.offsets[word], tree.offsets[word + 1] - tree.offsets[word])
+
+
+@helper
+def prefetch_paths(i, n, tree, w_node, scratch):
+    """Ask for the rows of the path NEXT centres from i; well before that for the path itself, and where it stands."""
+    stride = w_node.shape[1]
+    if i + 3 * NEXT < n:
+        prefetch(tree.offsets, np.int64(scratch.words[i + 3 * NEXT]), 1)
+    if 0 <= i + 2 * NEXT < n:
+        first = tree.offsets[np.int64(scratch.words[i + 2 * NEXT])]
+        prefetch(tree.points, first, 2 * ROW_ALIGN)
+        prefetch(tree.codes, first, 1)
+    if 0 <= i + NEXT < n:
+        word = np.int64(scratch.words[i + NEXT])
+        for k in range(tree.offsets[word + 1] - 1, tree.offsets[word] - 1, -1):  # from the leaf towards the root
+            node = np.int64(tree.points[k])
+            if node >= w_node.shape[0] - HOT_NODES:
+                break
+            prefetch(w_node, node * stride, stride)
+
+
+@helper
+def reach_of_group(i, group, n, scratch):
+    """The places that centres i .. i+group-1 reach: from the first to before the second."""
+    start, stop = n, 0
+    for k in range(i, min(i + group, n)):
+        start, stop = min(start, k - scratch.reach[k]), max(stop, k + scratch.reach[k] + 1)
+    return max(start, 0), min(stop, n)
+
+
+@helper
+def find_contexts(start, stop, i, group, n, lock, scratch):
+    """Collect the rows at places start .. stop-1 around centres i .. i+group-1, each with its mask of the centres that it is a
+    context of.
+
+    Returns their number, and the number of (centre, context) pairs.
+    """
+    count, pairs = 0, 0
+    for j in range(start, stop):
+        mask = 0
+        for k in range(i, min(i + group, n)):
+            met = np.int64((j != k) & (abs(j - k) <= scratch.reach[k]))
+            mask |= met << (k - i)
+            pairs += met
+        scratch.x_off[count] = scratch.rows[j]
+        scratch.x_mask[count] = mask
+        if lock is not None:
+            scratch.x_lock[count] = scratch.locks[j]
+        count += np.int64(mask != 0)
+    return count, pairs
+
+
+@helper
+def prefetch_context(i, n, group, w_in, options, scratch):
+    """Ask for the input rows that come into reach AHEAD groups from now."""
+    j = i + AHEAD * group + options.window
+    for k in range(j, min(j + group, n)):
+        prefetch(w_in, scratch.rows[k], w_in.shape[1])
