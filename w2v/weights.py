@@ -5,6 +5,7 @@ Owns their layout (rows padded to cache lines) and their first values. Knows not
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,14 @@ class Weights:
     def nbytes(self) -> int:
         """Bytes held by all matrices."""
         return sum(m.nbytes for m in (self.w_in, self.w_out, self.w_node) if m is not None)
+
+    def finite(self) -> bool:
+        """Whether every row is of finite numbers and has a finite length: one pass, at the speed of the memory.
+
+        The loss does not tell: a step may take a row beyond all numbers that no later step meets.
+        """
+        matrices = (m.reshape(-1) for m in (self.w_in, self.w_out, self.w_node) if m is not None)
+        return all(math.isfinite(np.vdot(m, m)) for m in matrices)
 
 
 def needed_bytes(words: int, config: TrainConfig) -> int:
