@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import memory
 from .config import TrainConfig
 from .errors import ConfigError
 from .kernels import aligned, padded
@@ -32,7 +33,8 @@ class Weights:
 
     @classmethod
     def create(cls, words: int, config: TrainConfig) -> Weights:
-        """Seeded input rows and zero output rows, as word2vec.c starts (InitNet)."""
+        """Seeded input rows and zero output rows, as word2vec.c starts (InitNet). MemoryShortageError if they don't fit."""
+        check_memory(words, config.vector_size, (config.negative > 0) + config.hs)
         size = padded(config.vector_size)
         w_in = aligned((words, size))
         seed_rows(w_in, 0, config)
@@ -59,10 +61,11 @@ class Weights:
         return all(math.isfinite(np.vdot(m, m)) for m in matrices)
 
 
-def needed_bytes(words: int, config: TrainConfig) -> int:
-    """Bytes that `Weights.create` will take."""
-    layers = 1 + (config.negative > 0) + config.hs
-    return words * padded(config.vector_size) * 4 * layers
+def check_memory(words: int, vector_size: int, layers: int) -> None:
+    """Raise MemoryShortageError unless there is room for the input rows and so many output layers."""
+    needed = words * padded(vector_size) * 4 * (1 + layers)
+    what = f"a model of {words:,} words of {vector_size:,} numbers ({1 + layers} matrices)"
+    memory.demand(needed, what, "fewer words (min_count, max_final_vocab), or a smaller vector size")
 
 
 def seed_rows(w_in: Matrix, first: int, config: TrainConfig) -> None:
