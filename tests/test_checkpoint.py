@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -41,14 +43,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     seen: list[Position] = []
 
     def write(result: Result) -> None:
-        if len(seen) < pauses:
+        if result.position.chunk > 0 and len(seen) < pauses:
             seen.append(result.position)
-            checkpoint.save(tmp_path, vocab, result, CONFIG, corpus.identity)
+            checkpoint.save(tmp_path, vocab, result, CONFIG, corpus)
 
     train(corpus, vocab.counts, CONFIG, pause=lambda progress: True, on_pause=write)
     assert seen, "the run never paused"
     saved = checkpoint.load(tmp_path)
-    checkpoint.check(saved, CONFIG, corpus.identity)
+    checkpoint.check(saved, CONFIG, corpus, len(vocab))
     assert saved.position == seen[-1]
     assert saved.position.chunk > 0
     resumed = finish(text, saved)
@@ -60,7 +62,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 def saved_start(text: tuple[Vocab, EncodedCorpus], folder: Path, lock: np.ndarray | None = None) -> checkpoint.Checkpoint:
     vocab, corpus = text
     result = Result(Weights.create(len(vocab), CONFIG), [], Position(1, 2), False, 0.0)
-    checkpoint.save(folder, vocab, result, CONFIG, corpus.identity, lock)
+    checkpoint.save(folder, vocab, result, CONFIG, corpus, lock)
     return checkpoint.load(folder)
 
 
@@ -74,13 +76,19 @@ def test_locks_come_back(text: tuple[Vocab, EncodedCorpus], tmp_path: Path) -> N
 def test_another_configuration_is_refused_by_name(text: tuple[Vocab, EncodedCorpus], tmp_path: Path) -> None:
     saved = saved_start(text, tmp_path)
     with pytest.raises(TrainingError, match="window was 3 and is now 4"):
-        checkpoint.check(saved, CONFIG.replace(window=4), text[1].identity)
-    checkpoint.check(saved, CONFIG.replace(threads=2), text[1].identity)
+        checkpoint.check(saved, CONFIG.replace(window=4), text[1], len(text[0]))
+    checkpoint.check(saved, CONFIG.replace(threads=2), text[1], len(text[0]))
 
 
 def test_another_corpus_is_refused(text: tuple[Vocab, EncodedCorpus], tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="corpus has changed"):
-        checkpoint.check(saved_start(text, tmp_path), CONFIG, "another")
+    saved = saved_start(text, tmp_path)
+    shorter = encode([["w1", "w2"] * 50], min_count=1)
+    with pytest.raises(TrainingError, match=r"corpus has changed: words read were 6000 and are now 100, .*types were"):
+        checkpoint.check(saved, CONFIG, shorter[1], len(shorter[0]))
+    with shorter[1] as corpus:
+        saved.words, saved.identity = {"words read": 100, "words trained on": 100, "types": 2}, "another"
+        with pytest.raises(TrainingError, match="as many words, but not the same"):
+            checkpoint.check(saved, CONFIG, corpus, 2)
 
 
 def test_damage_is_noticed_or_harmless(text: tuple[Vocab, EncodedCorpus], tmp_path: Path) -> None:
@@ -136,7 +144,89 @@ def test_schedules() -> None:
             checkpoint.Schedule.parse(bad)
 
 
-def test_deterministic_runs_do_not_depend_on_threads(text: tuple[Vocab, EncodedCorpus]) -> None:
+@pytest.mark.parametrize("threads", [2, 4])
+def test_deterministic_runs_do_not_depend_on_threads(text: tuple[Vocab, EncodedCorpus], threads: int) -> None:
     vocab, corpus = text
-    runs = [train(corpus, vocab.counts, CONFIG.replace(threads=n, deterministic=True)).weights for n in (1, 3)]
-    np.testing.assert_array_equal(runs[0].w_in, runs[1].w_in)
+    one, several = (train(corpus, vocab.counts, CONFIG.replace(threads=n, deterministic=True)).weights for n in (1, threads))
+    np.testing.assert_array_equal(one.w_in, several.w_in)
+    np.testing.assert_array_equal(one.w_out, several.w_out)
+    np.testing.assert_array_equal(one.w_node, several.w_node)
+
+
+def test_a_run_of_several_threads_that_was_resumed_is_as_good(
+    text: tuple[Vocab, EncodedCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in every epoch and resumed with two threads: the loss of the last epoch is that of a run that never stopped."""
+    vocab, corpus = text
+    monkeypatch.setattr("w2v.train.POLL_SECONDS", 0.0005)
+    config = CONFIG.replace(threads=2, epochs=8)
+    whole = train(corpus, vocab.counts, config).epochs[-1].mean_loss
+    start = Result(Weights.create(len(vocab), config), [], Position(), False, 0.0)
+    checkpoint.save(tmp_path, vocab, start, config, corpus)
+    legs = 0
+    while True:
+        saved, stop = checkpoint.load(tmp_path), threading.Event()
+        before = saved.position
+
+        def halt(progress: Progress, stop: threading.Event = stop, before: Position = before) -> None:
+            if progress.epoch > before.epoch:
+                stop.set()
+
+        part = train(
+            corpus, vocab.counts, config, weights=saved.weights, start=before, on_progress=halt, stop=stop
+        )  # fmt: skip
+        if part.finished:
+            break
+        legs += 1
+        checkpoint.save(tmp_path, vocab, part, config, corpus)
+    assert legs >= 3
+    last = part.epochs[-1].mean_loss
+    assert abs(last - whole) < 0.03 * whole
+
+
+# --- the directory ----------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_is_one_run_s_at_a_time(text: tuple[Vocab, EncodedCorpus], tmp_path: Path) -> None:
+    with checkpoint.reserved(tmp_path / "kept", resume=False):
+        with pytest.raises(TrainingError, match="another run keeps its checkpoints here"), _reserve(tmp_path / "kept"):
+            pass
+        saved_start(text, tmp_path / "kept")
+    with checkpoint.reserved(tmp_path / "kept", resume=True):
+        pass
+
+
+def test_a_directory_made_for_nothing_goes_again(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no checkpoint"), checkpoint.reserved(tmp_path / "kept", resume=True):
+        pass
+    with checkpoint.reserved(tmp_path / "kept", resume=False):
+        assert (tmp_path / "kept").is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_run_does_not_destroy_the_checkpoint_of_an_unfinished_one(
+    text: tuple[Vocab, EncodedCorpus], tmp_path: Path
+) -> None:
+    vocab, corpus = text
+    saved_start(text, tmp_path)
+    before = (tmp_path / checkpoint.FILE).read_bytes()
+    with pytest.raises(TrainingError, match="not finished") as caught, _reserve(tmp_path):
+        pass
+    assert "--resume" in str(caught.value.hint)
+    assert (tmp_path / checkpoint.FILE).read_bytes() == before
+    finished = Result(Weights.create(len(vocab), CONFIG), [], Position(CONFIG.epochs, 0), True, 0.0)
+    checkpoint.save(tmp_path, vocab, finished, CONFIG, corpus)
+    with _reserve(tmp_path):
+        pass
+
+
+def test_what_a_killed_writer_left_is_swept(text: tuple[Vocab, EncodedCorpus], tmp_path: Path) -> None:
+    """On file systems without nameless files; the lock says that nobody is still writing."""
+    saved_start(text, tmp_path)
+    (tmp_path / f".{checkpoint.FILE}.ab12.part").write_bytes(b"half")
+    with checkpoint.reserved(tmp_path, resume=True):
+        assert [p.name for p in tmp_path.iterdir()] == [checkpoint.FILE]
+
+
+def _reserve(folder: Path) -> AbstractContextManager[None]:
+    return checkpoint.reserved(folder, resume=False)

@@ -279,6 +279,37 @@ def test_a_disk_error_names_file_and_position():
         encode(Broken())
 
 
+@pytest.mark.parametrize("change", ["cut", "longer", "another"])
+def test_a_file_that_changes_while_it_is_read(tmp_path, change):
+    path = tmp_path / "text"
+    path.write_bytes(b"a b c\n" * 1_000_000)
+    done = 0
+
+    def progress(*_):
+        nonlocal done
+        done += 1
+        if done == 2:
+            with open(path, "r+b") as file:
+                file.truncate(3_000_000 if change == "cut" else 6_000_000)
+                if change != "cut":
+                    file.seek(0, 2 if change == "longer" else 0)
+                    file.write(b"d e f\n")
+
+    with pytest.raises(CorpusError, match=r"text changed while it was read: it had 6,000,000 bytes, and has") as caught:
+        encode(path, min_count=1, progress=progress)
+    assert "copy" in caught.value.hint
+
+
+def test_a_file_that_changes_after_it_was_read_is_of_no_interest(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"a b c\n" * 1000)
+    _, corpus = encode(path, min_count=1, memory_limit=0)
+    before = [corpus.read(k).tolist() for k in range(len(corpus))]
+    path.write_bytes(b"d")
+    assert [corpus.read(k).tolist() for k in range(len(corpus))] == before
+    corpus.close()
+
+
 def test_a_pipe_that_gives_one_byte_at_a_time(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -15,8 +15,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room may import only those above it. A new room gets its place here.
 FLOORS = [
-    {"errors", "kernels", "atomic"},
-    {"config", "device"},
+    {"errors", "kernels", "atomic", "lock"},
+    {"config", "device", "memory"},
     {"vocab", "huffman", "sampling", "weights", "gpu"},
     {"vectors", "corpus"},
     {"formats", "evaluate"},
@@ -32,7 +32,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # KeyedVectors.load() and evaluate_word_analogies() are gensim's names for what other rooms do: imported when called.
 WHEN_CALLED = {("vectors", "formats"), ("vectors", "evaluate")}
 HEAVY = ["numpy", "numba", "tqdm", "smart_open", "zstandard", "safetensors"]
-WITHOUT_NUMBA = ["errors", "config", "atomic", "vocab", "vectors", "formats", "evaluate", "phrases", "cli"]
+WITHOUT_NUMBA = ["errors", "config", "atomic", "lock", "memory", "vocab", "vectors", "formats", "evaluate", "phrases", "cli"]
 
 
 def room_of(path: Path) -> str:

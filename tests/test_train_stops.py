@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from runs import BOTH_LAYERS, COUNTS, SMALL, WORDS, ListCorpus, assert_same_bits, make_corpus
+from runs import BOTH_LAYERS, COUNTS, SMALL, WORDS, ListCorpus, assert_same_bits, make_corpus, matrices
 
 from w2v.errors import ConfigError, TrainingError
 from w2v.train import Position, train
@@ -120,8 +120,60 @@ def test_divergence_is_an_error_with_advice():
 def test_weights_that_are_no_numbers_are_an_error(config):
     weights = Weights.create(WORDS, config)
     weights.w_in[:, 0] = np.nan
-    with pytest.raises(TrainingError, match="not finite"):
+    with pytest.raises(TrainingError, match="to start from are not finite"):
         train(make_corpus(), COUNTS, config, weights=weights)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("options", "alpha"),
+    [
+        ({"sg": True}, 1e20),
+        ({"sg": False}, 1e20),
+        ({"sg": True, "hs": True, "negative": 0, "saturation": "none"}, 1e20),
+        ({"sg": False, "hs": True, "negative": 0, "saturation": "none"}, 1e25),
+    ],
+    ids=["skipgram", "cbow", "skipgram-hs", "cbow-hs"],
+)
+def test_rows_that_no_later_step_meets_are_looked_at_too(options, alpha, threads, monkeypatch):
+    """Two sentences of words that hardly come back: rows overflow, and the loss, taken before the step, is finite."""
+    config, corpus = SMALL.replace(alpha=alpha, min_alpha=alpha, threads=threads, **options), [[0, 1, 2, -1], [3, 4, -1]]
+    with monkeypatch.context() as patch:
+        patch.setattr(Weights, "finite", lambda _: True)
+        blind = [n for n in (1, 2, 3) if overflows(ListCorpus(corpus), COUNTS, config.replace(epochs=n))]
+    assert blind, "the loss tells in all of these: the test tests nothing"
+    handed = []
+
+    def keep(so_far):
+        handed.append(so_far.weights.w_in.copy())
+
+    calls = {"on_epoch": lambda _, so_far: keep(so_far), "pause": lambda _: True, "on_pause": keep}
+    with pytest.raises(TrainingError, match="weights are not finite any more") as caught:
+        train(ListCorpus(corpus), COUNTS, config.replace(epochs=blind[0]), **calls)
+    assert "alpha" in caught.value.hint
+    assert all(np.isfinite(w).all() for w in handed)
+
+
+def overflows(*run):
+    """Whether a run ends by its loss alone as if all were well, with numbers that are none."""
+    try:
+        return not all(np.isfinite(m).all() for m in matrices(train(*run).weights))
+    except TrainingError:
+        return False
+
+
+def test_epochs_that_are_over_at_once_are_paused_after_too():
+    """Checkpoints of a small text: its epochs end between two looks at the clock."""
+    pauses = []
+    train(
+        make_corpus(),
+        COUNTS,
+        SMALL.replace(epochs=5),
+        pause=lambda _: True,
+        on_pause=lambda so_far: pauses.append(so_far.position),
+    )
+    assert {(epoch, 0) for epoch in range(1, 5)} <= set(pauses)
+    assert (5, 0) not in pauses
 
 
 class Broken(Exception):

@@ -7,10 +7,10 @@ import pytest
 
 from w2v import weights as room
 from w2v.config import TrainConfig
-from w2v.errors import ConfigError
+from w2v.errors import ConfigError, MemoryShortageError
 from w2v.kernels import aligned, padded
 from w2v.vectors import KeyedVectors
-from w2v.weights import Weights, copy_known, needed_bytes, seed_rows
+from w2v.weights import Weights, copy_known, seed_rows
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1, 16), (16, 16), (17, 32), (100, 112), (300, 304), (304, 304)])
@@ -55,7 +55,18 @@ def test_there_is_a_matrix_for_each_output_layer(options, layers):
         assert not getattr(weights, name).any()
     held = sum(getattr(weights, name).nbytes for name in ("w_in", *layers))
     assert weights.nbytes == held
-    assert held <= needed_bytes(50, config) <= held + 32 * 4
+
+
+@pytest.mark.parametrize(("options", "matrices"), [({}, 2), ({"hs": True, "negative": 0}, 2), ({"hs": True}, 3)])
+def test_matrices_that_do_not_fit_are_refused_before_they_are_made(monkeypatch, options, matrices):
+    """To the byte: what is asked for is what would be taken."""
+    config, needed = TrainConfig(vector_size=20, **options), 50 * 32 * 4 * matrices
+    monkeypatch.setattr(room.memory, "available", lambda: needed)
+    assert needed - 32 * 4 <= Weights.create(50, config).nbytes <= needed  # a tree has one node less than leaves
+    monkeypatch.setattr(room.memory, "available", lambda: needed - 1)
+    monkeypatch.setattr(room, "aligned", None)
+    with pytest.raises(MemoryShortageError, match=f"{needed:,} bytes of memory, and {needed - 1:,} are available"):
+        Weights.create(50, config)
 
 
 def test_one_word_has_room_for_a_node():

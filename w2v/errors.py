@@ -104,5 +104,9 @@ class TrainingError(W2VError, RuntimeError):
     """Training cannot go on: non-finite numbers, a changed corpus, a refused resume."""
 
 
+class MemoryShortageError(W2VError, MemoryError):
+    """What was asked for takes more memory than there is; raised before any of it is taken."""
+
+
 class DeviceError(W2VError, RuntimeError):
     """A GPU was asked for, and there is none, or the run does not fit on it."""

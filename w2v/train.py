@@ -130,7 +130,8 @@ def train(
     so far while nothing moves (to write a checkpoint), and training goes on.
     on_compiled: told how many seconds the kernels took to compile, or to load from the cache.
     device: "cpu", "cuda", or "auto" for a GPU if there is one (device.choose says what that may raise).
-    Raises ConfigError where the parts do not fit together, TrainingError when the numbers stop being finite.
+    Raises ConfigError where the parts do not fit together, TrainingError when the numbers stop being finite: the loss is looked
+    at after every chunk, and the matrices before anyone is handed them (at pauses, ends of epochs, the end).
     """
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
@@ -148,12 +149,12 @@ def train(
         epoch = result.position.epoch
         if result.position.chunk == 0 or not result.epochs:
             result.epochs.append(EpochStats())
-        result.position = trainer.run(result.position, result.epochs[-1], stop, pause)
+        result.position, paused = trainer.run(result.position, result.epochs[-1], stop, pause)
         result.seconds, result.words = trainer.seconds(), trainer.words_done(result.position) - trainer.words_done(start)
-        if result.position.epoch > epoch:
-            if on_epoch is not None:
-                on_epoch(epoch, result)
-        elif on_pause is not None and not stop.is_set():
+        result.finished = result.position.epoch >= config.epochs
+        if result.position.epoch > epoch and on_epoch is not None:
+            on_epoch(epoch, result)
+        if paused and on_pause is not None and not result.finished and not stop.is_set():
             on_pause(result)
     result.finished = result.position.epoch >= config.epochs
     return result
@@ -169,6 +170,8 @@ def _check(corpus: Corpus, counts: Any, config: TrainConfig, weights: Weights, l
         raise ConfigError("the weights have other output layers than the configuration (negative, hs)")
     if lock is not None and (lock.shape != (len(counts),) or lock.dtype != np.float32):
         raise ConfigError(f"lock must be float32 of shape ({len(counts)},), not {lock.dtype} {lock.shape}")
+    if not weights.finite():
+        raise TrainingError("the weights to start from are not finite", "do the vectors of --init hold NaN or infinity?")
     if corpus.n_tokens == 0:
         raise ConfigError("the corpus has no word of the vocabulary, so there is nothing to train on")
 
@@ -248,9 +251,12 @@ class _Trainer:
         done = (epoch + int(self.corpus.starts[chunk]) / max(self.total_tokens, 1)) / config.epochs
         return config.start_alpha - (config.start_alpha - config.min_alpha) * done
 
-    def run(self, start: Position, stats: EpochStats, stop: threading.Event, pause: Any) -> Position:
-        """Train to the end of the epoch, or until stop or pause; all chunks before the returned position are done."""
-        run = _Run(start, stats)
+    def run(self, start: Position, stats: EpochStats, stop: threading.Event, pause: Any) -> tuple[Position, bool]:
+        """Train to the end of the epoch, or until stop or pause; all chunks before the returned position are done.
+
+        Also returns whether a pause was asked for: at the end of an epoch too, or one that is over in no time never had any.
+        """
+        run, paused = _Run(start, stats), False
         began = time.perf_counter()
         threads = [threading.Thread(target=self._work, args=(run, s), daemon=True) for s in self.workers]
         run.working = len(threads)
@@ -260,7 +266,8 @@ class _Trainer:
             # not in join(): up to Python 3.12 a thread whose join() is interrupted by Ctrl-C passes for ended
             while not run.idle.wait(POLL_SECONDS):
                 progress = self._report(run)
-                if stop.is_set() or (pause is not None and pause(progress)):
+                paused = paused or (pause is not None and pause(progress))
+                if stop.is_set() or paused:
                     run.halt = True
         finally:
             run.halt = True  # on Ctrl-C too: chunks in work are finished, no more are begun
@@ -270,10 +277,11 @@ class _Trainer:
         if run.error is not None:
             raise run.error
         run.stats.seconds += time.perf_counter() - began
+        self._check_finite(run)
         if run.position.chunk >= self.chunks:
             run.position = Position(start.epoch + 1, 0)
-        self._report(run)
-        return run.position
+        progress = self._report(run)
+        return run.position, paused or (pause is not None and pause(progress))
 
     def _report(self, run: _Run) -> Progress:
         epoch, chunk = run.position
@@ -319,15 +327,23 @@ class _Trainer:
     def _count(self, run: _Run, totals: Any) -> None:
         """Add (loss, pairs, words) to those of the epoch."""
         if not math.isfinite(totals[0]):
-            epoch, chunk = run.position
-            raise TrainingError(
-                f"the loss is not finite any more (epoch {epoch + 1}, alpha {self.alpha(epoch, chunk):.4g})",
-                "training has diverged: use a smaller --alpha",
-            )
+            raise self._diverged("loss is", run)
         with run.lock:
             run.stats.loss += float(totals[0])
             run.stats.pairs += int(totals[1])
             run.stats.words += int(totals[2])
+
+    def _check_finite(self, run: _Run) -> None:
+        """Nobody is handed matrices that are not finite. 0.1% of an epoch of 3 million words and 28,140 rows of 100 numbers."""
+        if not self.weights.finite():
+            raise self._diverged("weights are", run)
+
+    def _diverged(self, what: str, run: _Run) -> TrainingError:
+        epoch, chunk = run.position
+        return TrainingError(
+            f"the {what} not finite any more (epoch {epoch + 1}, alpha {self.alpha(epoch, min(chunk, self.chunks)):.4g})",
+            "training has diverged: use a smaller --alpha",
+        )
 
     def _train_chunk(self, epoch: int, chunk: int, scratch: list[Scratch]) -> Any:
         """Every output layer in use goes over the chunk, over the same words and windows; returns (loss, pairs, words)."""

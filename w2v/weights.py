@@ -5,12 +5,14 @@ Owns their layout (rows padded to cache lines) and their first values. Knows not
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import memory
 from .config import TrainConfig
 from .errors import ConfigError
 from .kernels import aligned, padded
@@ -31,7 +33,8 @@ class Weights:
 
     @classmethod
     def create(cls, words: int, config: TrainConfig) -> Weights:
-        """Seeded input rows and zero output rows, as word2vec.c starts (InitNet)."""
+        """Seeded input rows and zero output rows, as word2vec.c starts (InitNet). MemoryShortageError if they don't fit."""
+        check_memory(words, config.vector_size, (config.negative > 0) + config.hs)
         size = padded(config.vector_size)
         w_in = aligned((words, size))
         seed_rows(w_in, 0, config)
@@ -49,11 +52,20 @@ class Weights:
         """Bytes held by all matrices."""
         return sum(m.nbytes for m in (self.w_in, self.w_out, self.w_node) if m is not None)
 
+    def finite(self) -> bool:
+        """Whether every row is of finite numbers and has a finite length: one pass, at the speed of the memory.
 
-def needed_bytes(words: int, config: TrainConfig) -> int:
-    """Bytes that `Weights.create` will take."""
-    layers = 1 + (config.negative > 0) + config.hs
-    return words * padded(config.vector_size) * 4 * layers
+        The loss does not tell: a step may take a row beyond all numbers that no later step meets.
+        """
+        matrices = (m.reshape(-1) for m in (self.w_in, self.w_out, self.w_node) if m is not None)
+        return all(math.isfinite(np.vdot(m, m)) for m in matrices)
+
+
+def check_memory(words: int, vector_size: int, layers: int) -> None:
+    """Raise MemoryShortageError unless there is room for the input rows and so many output layers."""
+    needed = words * padded(vector_size) * 4 * (1 + layers)
+    what = f"a model of {words:,} words of {vector_size:,} numbers ({1 + layers} matrices)"
+    memory.demand(needed, what, "fewer words (min_count, max_final_vocab), or a smaller vector size")
 
 
 def seed_rows(w_in: Matrix, first: int, config: TrainConfig) -> None:

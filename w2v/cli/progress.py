@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +58,14 @@ class Bar:
 
 
 class Stoppable:
-    """The first SIGINT or SIGTERM asks for an end after the chunks in work (`event`); a second one ends at once."""
+    """The first SIGINT or SIGTERM asks for an end after the chunks in work (`event`); the next one ends the process at once.
+
+    signal   the number of the first, None before it
+    """
 
     def __init__(self) -> None:
         self.event = threading.Event()
-        self.signal = signal.SIGINT
+        self.signal: int | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Stoppable:
@@ -74,9 +78,9 @@ class Stoppable:
             signal.signal(number, handler)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        if self.event.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        self.signal = signal.Signals(number)
+        for either in self._before:  # from here on the system ends the process, whatever this thread waits for
+            signal.signal(either, signal.SIG_DFL)
+        self.signal = number
         self.event.set()
-        say(f"{self.signal.name}: stopping after the chunks in work; once more stops at once")
+        with suppress(RuntimeError):  # the signal came while another line was being written
+            say(f"{signal.Signals(number).name}: stopping after the chunks in work; once more stops at once")

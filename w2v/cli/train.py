@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ..errors import W2VError
 from .console import say
 from .options import format_option
 from .paths import check_format, check_output
-from .progress import Bar
+from .progress import Bar, Stoppable
 from .train_options import FILES, MODEL, RUN, SENTENCES, VOCABULARY, add, config_of
 
 if TYPE_CHECKING:
@@ -49,35 +50,61 @@ def train(
     binary, .txt and .vec word2vec text, .glove GloVe; any other: native, which keeps all that training needs to go on.
 
     SIGINT and SIGTERM end a run in good order: the vectors so far are written, and the checkpoint if there is to be one.
+    A second one ends it at once.
     """
     _check_usage(init, checkpoint, resume, options)
-    directory = checkpoint if checkpoint is not None else resume
+    directory = resume if resume is not None else checkpoint
     _check_outputs(output, file_format, save_vocab, directory, [*inputs, *filter(None, [read_vocab, init])])
     schedule = _schedule(directory, checkpoint_every)
-    vectors, saved = _load_start(init, resume, options)
-    config = config_of(options)
-    device = _choose(device, config)
-    vocab, corpus = _encode(inputs, config, read_vocab, quiet, options)
-    from .train_run import Run
+    with _reserved(directory, resume):
+        vectors, saved = _load_start(init, resume, options)
+        config = config_of(options)
+        device = _choose(device, config)
+        _tell_deterministic(config, quiet)
+        vocab, corpus = _encode(inputs, config, read_vocab, quiet, options)
+        from .train_run import Run
 
-    with corpus:
-        if not quiet:
-            say(corpus.stats.summary())
-        if save_vocab is not None:
-            vocab.save(save_vocab)
-        if saved is not None and directory is not None:
-            run = Run.resume(saved, config, vocab, corpus, directory, quiet)
-        else:
-            run = Run.begin(config, vocab, corpus, vectors, init_lock, directory, quiet)
-        result, stopped = run.train(schedule, device)
-        run.write(output, file_format, result)
-    if not quiet or not result.finished:
-        say(f"{output}: {len(vocab):,} words, {config.vector_size} numbers each")
+        with corpus, Stoppable() as stop:
+            if not quiet:
+                say(corpus.stats.summary())
+            if save_vocab is not None:
+                vocab.save(save_vocab)
+            if saved is not None and directory is not None:
+                run = Run.resume(saved, config, vocab, corpus, directory, quiet)
+            else:
+                run = Run.begin(config, vocab, corpus, vectors, init_lock, directory, quiet)
+            result = run.train(schedule, device, stop.event)
+            if run.trained(result):
+                run.write(output, file_format, result)
+                if not quiet or not result.finished:
+                    say(f"{output}: {len(vocab):,} words, {config.vector_size} numbers each")
     if not result.finished:
-        say(f"stopped in epoch {result.position.epoch + 1} of {config.epochs}: these are the vectors so far")
-        if directory is not None:
-            say(f"to go on, give the same command with --resume {directory}")
-        raise SystemExit(128 + stopped)
+        _tell_stopped(run.trained(result), result.position.epoch + 1, config.epochs, directory)
+    if stop.signal is not None:
+        raise SystemExit(128 + stop.signal)
+
+
+def _tell_stopped(trained: bool, epoch: int, epochs: int, directory: str | None) -> None:
+    if not trained:
+        say("stopped before the training: nothing is written")
+        return
+    say(f"stopped in epoch {epoch} of {epochs}: these are the vectors so far")
+    if directory is not None:
+        say(f"to go on, give the same command with --resume {directory}")
+
+
+def _tell_deterministic(config: TrainConfig, quiet: bool) -> None:
+    if config.deterministic and config.threads > 1 and not quiet:
+        say(f"--deterministic: one thread trains, of {config.threads}; how threads meet in the same rows cannot be repeated")
+
+
+def _reserved(directory: str | None, resume: str | None) -> AbstractContextManager[None]:
+    """Hold the directory of the checkpoints, if there is one, from before the reading to the end."""
+    if directory is None:
+        return nullcontext()
+    from ..checkpoint import reserved
+
+    return reserved(directory, resume=resume is not None)
 
 
 def _check_usage(init: str | None, checkpoint: str | None, resume: str | None, options: dict[str, Any]) -> None:
@@ -92,6 +119,8 @@ def _check_usage(init: str | None, checkpoint: str | None, resume: str | None, o
         raise click.UsageError("--cbow-gradient is about the mean of the context words, not about --cbow-sum")
     if options["negative"] == 0 and (_given("ns_exponent") or _given("noise_group")):
         raise click.UsageError("--ns-exponent and --noise-group are about noise words, and --negative is 0")
+    if checkpoint is not None and resume is not None and Path(checkpoint).resolve() != Path(resume).resolve():
+        raise click.UsageError("--resume goes on from a directory and writes its checkpoints there: leave --checkpoint out")
     if init is not None and resume is not None:
         raise click.UsageError("--resume goes on from a checkpoint, --init from other vectors: give one of them")
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +13,28 @@ from ..checkpoint import Checkpoint, Schedule, check
 from ..checkpoint import save as save_checkpoint
 from ..config import TrainConfig
 from ..corpus import EncodedCorpus
+from ..errors import W2VError
 from ..train import START, EpochStats, Position, Result
 from ..train import train as train_corpus
 from ..vectors import KeyedVectors, PackedWords
 from ..vocab import Vocab
 from ..weights import Weights, copy_known
 from .console import say
-from .progress import Bar, Stoppable
+from .progress import Bar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+@contextmanager
+def _advised(advice: str) -> Iterator[None]:
+    """An error gets this hint, unless it has one of its own."""
+    try:
+        yield
+    except W2VError as error:
+        error.hint = error.hint or advice
+        raise
 
 
 @dataclass
@@ -36,6 +50,7 @@ class Run:
     earlier: list[EpochStats]  # epochs before `start`; the last is a part of one where start.chunk > 0
     directory: str | None
     quiet: bool
+    kept: Position | None = None  # of the last checkpoint
 
     @classmethod
     def begin(
@@ -59,37 +74,45 @@ class Run:
         cls, saved: Checkpoint, config: TrainConfig, vocab: Vocab, corpus: EncodedCorpus, directory: str, quiet: bool
     ) -> Run:
         """Go on from a checkpoint of the same configuration and corpus (TrainingError)."""
-        check(saved, config, corpus.identity)
+        check(saved, config, corpus, len(vocab))
         if not quiet:
-            share = 100 * saved.position.chunk / len(corpus)
-            say(f"going on in epoch {saved.position.epoch + 1} of {config.epochs}, at {share:.0f}%")
-        return cls(
-            config, vocab, corpus, saved.weights, saved.lock, saved.position, saved.epochs, directory, quiet
-        )  # fmt: skip
+            epoch, share = saved.position.epoch + 1, 100 * saved.position.chunk / len(corpus)
+            ended = "the run had come to its end: nothing is left but to write its vectors"
+            say(f"going on in epoch {epoch} of {config.epochs}, at {share:.0f}%" if epoch <= config.epochs else ended)
+        position = saved.position
+        return cls(config, vocab, corpus, saved.weights, saved.lock, position, saved.epochs, directory, quiet, position)
 
-    def train(self, schedule: Schedule | None, device: str) -> tuple[Result, int]:
-        """Train to the end or to a signal, whose number comes second; the result speaks of all epochs."""
-        with Stoppable() as stop, Bar("training", " words", self.quiet) as bar:
+    def train(self, schedule: Schedule | None, device: str, stop: threading.Event) -> Result:
+        """Train to the end, or until `stop`; the result speaks of all epochs. The last checkpoint is that of the result."""
+        with Bar("training", " words", self.quiet) as bar:
             result = train_corpus(
                 self.corpus, self.vocab.counts, self.config, weights=self.weights, lock=self.lock, start=self.start,
-                on_progress=bar.train, stop=stop.event,
+                on_progress=bar.train, stop=stop,
                 on_epoch=lambda number, so_far: bar.epoch(number, so_far, self.config.epochs, self.corpus.raw_words),
                 pause=None if schedule is None else schedule.due, on_pause=self.save_checkpoint,
                 on_compiled=self._tell_compiled, device=device,
             )  # fmt: skip
-        if not result.finished:
-            self.save_checkpoint(result)
-        return self._whole(result), int(stop.signal)
+        if self.trained(result):
+            self.save_checkpoint(result)  # of a finished run too: it holds what is left if the vectors cannot be written
+        return self._whole(result)
+
+    def trained(self, result: Result) -> bool:
+        """Whether there is anything to write: the first signal may come before the first chunk."""
+        return result.position != START
 
     def _tell_compiled(self, seconds: float) -> None:
         if seconds > 1 and not self.quiet:
             say(f"compiled the kernels in {seconds:.1f} s; later runs find them in the cache")
 
     def save_checkpoint(self, result: Result) -> None:
-        """Write the checkpoint of a run that stands still, if there is to be one."""
-        if self.directory is not None:
-            whole = self._whole(result)
-            save_checkpoint(self.directory, self.vocab, whole, self.config, self.corpus.identity, self.lock)
+        """Write the checkpoint of a run that stands still, if there is to be one and it is not there already."""
+        if self.directory is None or self.kept == result.position:
+            return
+        whole = self._whole(result)
+        advice = "" if self.kept is None else f"; the one before is whole: go on from it with --resume {self.directory}"
+        with _advised(f"make room for {self.weights.nbytes:,} bytes{advice}"):
+            save_checkpoint(self.directory, self.vocab, whole, self.config, self.corpus, self.lock)
+        self.kept = result.position
 
     def _whole(self, result: Result) -> Result:
         """The result with the epochs before the start in front, the two parts of a resumed epoch as one."""
@@ -101,6 +124,14 @@ class Run:
 
     def write(self, output: str, file_format: str | None, result: Result) -> None:
         """Write the vectors; in the native format everything that training needs to go on."""
+        if self.directory is None:
+            advice = "the run is lost; with --checkpoint DIR it would not be"
+        else:
+            advice = f"nothing is lost: the same command with --resume {self.directory} writes them, to another -o too"
+        with _advised(advice):
+            self._write(output, file_format, result)
+
+    def _write(self, output: str, file_format: str | None, result: Result) -> None:
         from .. import formats
 
         vocab, weights, size = self.vocab, result.weights, self.config.vector_size

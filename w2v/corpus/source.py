@@ -115,6 +115,7 @@ class Stream:
         self._owned = place.file is None and place.name != STDIN
         with self._explained():
             self._file = _open(place)
+        self._opened = _state(self._file) if self._owned else None
         try:
             with self._explained():
                 self._raw = _Peekable(self._file)
@@ -137,6 +138,8 @@ class Stream:
         with self._explained():
             got = self._text.readinto(view)
         self.position += got
+        if not got:
+            self._check_unchanged()
         return got
 
     def looks_binary(self) -> bool:
@@ -154,6 +157,15 @@ class Stream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _check_unchanged(self) -> None:
+        """A file that is written to while it is read has a content that nobody ever meant: cut off, or two texts mixed."""
+        if self._opened is None:
+            return
+        now = _state(self._file)
+        if now is not None and now != self._opened:
+            message = f"{self.name} changed while it was read: it had {self._opened[0]:,} bytes, and has {now[0]:,}"
+            raise CorpusError(message, "wait until it is complete, or read a copy")
 
     def _start(self) -> None:
         """Step over a byte order mark; refuse archives, and UTF-16, which would fall apart into single letters."""
@@ -186,6 +198,15 @@ def _open(place: Place) -> Any:
     if "://" in place.name and not os.path.exists(place.name):
         return _open_url(place.name)
     return open(place.name, "rb", buffering=0)
+
+
+def _state(file: Any) -> tuple[int, int] | None:
+    """Size, and time of the last change in nanoseconds, of a regular file; None for anything else."""
+    try:
+        status = os.fstat(file.fileno())
+    except (AttributeError, OSError, ValueError):
+        return None
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_utf16(sample: bytes) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numba
+
+from .cache import KernelCache
 
 # `_nrt=False` compiles without numba's reference counting: kernels only borrow their arrays, and the counting, atomic
 # and at every hand-over of an array, cost twice as much as the arithmetic. The price: kernels cannot allocate, which
@@ -23,12 +26,11 @@ def _cache_wanted() -> bool:
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile lazily, without the GIL, with a disk cache where a directory is writable (W2V_CACHE=0 turns it off)."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
+    compiled: Any = numba.njit(**options)(function)
     if _cache_wanted():
-        try:
-            return numba.njit(cache=True, **options)(function)
-        except RuntimeError:  # no writable cache directory: numba refuses at decoration
-            pass
-    return numba.njit(**options)(function)
+        with suppress(RuntimeError):  # no writable cache directory
+            compiled._cache = KernelCache(function)  # what njit(cache=True) does with numba's own
+    return compiled
 
 
 def helper(function: Callable[..., Any]) -> Any:

@@ -23,7 +23,7 @@ from ..huffman import build_tree
 from ..kernels import aligned, padded
 from ..vectors import KeyedVectors
 from ..vocab import Vocab, effective_min_count, pack
-from ..weights import seed_rows
+from ..weights import check_memory, seed_rows
 from .choice import Choice, fresh, merged, report
 from .counts import Ints, RawVocab, Scan, TrimRule, kept_ids, scan, scan_bounded
 from .matrices import seed_by_words, with_pads
@@ -248,6 +248,7 @@ class VocabularyMaker(ModelState):
         stays.
         """
         rows, shape = len(self.wv), (len(self.wv), padded(self.layer1_size))
+        check_memory(rows, self.layer1_size, bool(self.negative) + bool(self.hs))
         self._in = aligned(shape)
         self._seed(0, rows)
         self._out = aligned(shape) if self.negative else None

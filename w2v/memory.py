@@ -1,0 +1,71 @@
+"""How much memory there is. Owns the answer, and the refusal of what would not fit; allocates nothing.
+
+Memory that is asked for is not there yet: the system hands out pages as they are touched, and ends a process that touches too
+many, hours into its run. So what a run needs is compared with what there is before the first page is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import MemoryShortageError
+
+ROOT = Path("/")
+
+
+def available(root: Path = ROOT) -> int | None:
+    """Bytes that this process can still have: of the machine's, and of every control group it is in; None if nobody says.
+
+    Page cache that can be given back counts as available, as in MemAvailable of /proc/meminfo (proc(5)).
+    """
+    rooms = [*_machine(root), *_groups(root)]
+    return max(min(rooms), 0) if rooms else None
+
+
+def demand(needed: int, what: str, hint: str) -> None:
+    """Raise MemoryShortageError unless `needed` bytes are there for `what`."""
+    there = available()
+    if there is not None and needed > there:
+        raise MemoryShortageError(f"{what} takes {needed:,} bytes of memory, and {there:,} are available", hint)
+
+
+def _machine(root: Path) -> Iterator[int]:
+    for line in _text(root / "proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            yield int(line.split()[1]) * 1024
+
+
+def _groups(root: Path) -> Iterator[int]:
+    """What each control group leaves, from the process's own up to the root (cgroups(7), both versions).
+
+    In a container the path is often that of the host, and the group itself lies at the top: what is not there is passed over.
+    """
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            top, limit, usage, cache = root / "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"
+        elif "memory" in controllers.split(","):
+            top, limit, usage, cache = (
+                root / "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+            )  # fmt: skip
+        else:
+            continue
+        group = Path(path.strip("/"))
+        for folder in (top / group, *(top / parent for parent in group.parents)):
+            most, used = _text(folder / limit).strip(), _text(folder / usage).strip()
+            if most.isdigit() and used.isdigit():
+                yield int(most) - int(used) + _field(folder / "memory.stat", cache)
+
+
+def _field(path: Path, name: str) -> int:
+    found = (line.split() for line in _text(path).splitlines())
+    return next((int(parts[1]) for parts in found if parts[0] == name), 0)
+
+
+def _text(path: Path) -> str:
+    """The content of a file that may not be there."""
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""
