@@ -2,16 +2,18 @@
 
 The one difference to the CPU, a copy of the row for each occurrence of a word in the window, is modelled here; all
 arithmetic is naive.py's. The simulator runs every thread of a block, one block after the other, and knows barriers, shared
-memory and atomics.
+memory and atomics; lockstep.py takes its threads in turns.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import random
 import threading
 from typing import Any
 
+import lockstep  # noqa: F401 - takes over from the simulator's scheduler
 import naive
 import numpy as np
 import pytest
@@ -276,8 +278,8 @@ def test_numbered_draws_are_counted_draws():
 class Watch:
     """Notes who reads and writes which word of a block's memory between two barriers, and fails where two threads could race.
 
-    The simulator takes threads one by one and may hide that; here any two accesses to a word in one phase, at least one of them
-    to write, must be by the same thread.
+    Taking turns may hide that; here any two accesses to a word in one phase, at least one of them to write, must be by the
+    same thread.
     """
 
     def __init__(self, monkeypatch):
@@ -337,6 +339,21 @@ def test_the_watch_sees_races(monkeypatch):
     case = Case("skipgram_ns", lengths=(9,))
     with pytest.raises(AssertionError, match="write in phase"):
         simulate(case, make_inputs(case))
+
+
+@cuda.jit
+def some_wait(array):
+    """The first array[0] threads pass a barrier more than the others."""
+    if cuda.threadIdx.x < array[0]:
+        cuda.syncthreads()
+
+
+@pytest.mark.parametrize("number", [1, THREADS - 1])
+def test_barriers_that_some_threads_leave_out_are_seen(number):
+    some_wait[1, THREADS](np.array([0]))
+    some_wait[1, THREADS](np.array([THREADS]))
+    with pytest.raises(AssertionError, match="a barrier that another never comes to"):
+        some_wait[1, THREADS](np.array([number]))
 
 
 FIRST = 2**31 // 128 + 3  # the first of some rows that lie beyond 2**31 floats

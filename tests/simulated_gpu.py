@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lockstep  # noqa: F401 - takes over from the simulator's scheduler
 import numba
 import numpy as np
 import pytest
