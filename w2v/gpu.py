@@ -297,9 +297,10 @@ def _check_fit(gpu: Gpu, needed: int, layers: list[Layer]) -> None:
             "fewer words (--max-final-vocab, --min-count), a smaller --size, or --device cpu",
         )
     for layer in layers:
-        if layer.layout().nbytes > gpu.shared_bytes:
+        layout = layer.layout()
+        if layout.nbytes > gpu.shared_bytes:
             raise DeviceError(
-                f"a window of {layer.options.window} with vectors of {layer.w_y.shape[1]} numbers needs"
-                f" {layer.layout().nbytes:,} bytes of shared memory, a block of this GPU has {gpu.shared_bytes:,}",
-                "a smaller --window or --size, or --device cpu",
+                f"a window of {layer.options.window}, rows of {layout.size} numbers and up to {layout.outputs:,} outputs need"
+                f" {layout.nbytes:,} bytes of shared memory, a block of this GPU has {gpu.shared_bytes:,}",
+                "a smaller --window, --size or --negative, or --device cpu",
             )
