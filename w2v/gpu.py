@@ -3,6 +3,9 @@
 Owns the memory of a run on the device, the two batches in flight, and how many blocks share the work. The kernels are in
 kernels/cuda/; which chunk is trained when, and at which learning rate, is decided in train.py.
 
+The matrices stay on the device for an epoch, or until a pause, and are copied back then: whoever is told of its end may read
+and change them, so the next one sends them again.
+
 A batch is some chunks of the corpus. While one is trained, the next is read, cut into stretches and copied from pinned memory
 in a stream of its own. Totals of a batch come back when its buffers are needed again, two batches later.
 """
@@ -169,7 +172,7 @@ class Trainer:
         self.capacity = self.batch_tokens + int(np.diff(starts).max(initial=1))
         blocks = gpu.multiprocessors * BLOCKS_PER_MULTIPROCESSOR if blocks is None else blocks
         blocks = min(blocks, _most_stretches(self.capacity) - 1)
-        self.grid = max(blocks, LEAST_GRID) if blocks > 1 else 1
+        self.grid = max(blocks, LEAST_GRID)
         _check_fit(gpu, needed_bytes(w_in, layers, keep, self.grid, self.capacity), layers)
         self.keep = cuda.to_device(keep)
         self.lock = cuda.to_device(np.ones(len(w_in), np.float32) if lock is None else lock)
