@@ -1,7 +1,7 @@
 """The GPU path: what a model of its occupancy and memory traffic predicts, and, where there is a GPU, what is measured.
 
 python -m benchmarks.bench_cuda
-python -m benchmarks.bench_cuda --measure --corpus text8
+python -m benchmarks.bench_cuda --measure --corpus text8 --epochs 5 --eval-dir DIR
 
 The prediction is arithmetic on data sheets, not a measurement, and is printed as such. It gives four bounds on words per
 second, each as if nothing else cost anything: memory (every row from and to DRAM, once each way), arithmetic (multiply-adds at
@@ -11,9 +11,14 @@ group of centres waits for, with the blocks that gpu.py launches). A word is one
 
 from __future__ import annotations
 
-import shutil
+import argparse
+import math
 import statistics
+import time
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from . import common, cuda_ptx
 from .cuda_ptx import KERNELS, Resources, Setting, layout_of, options_of
@@ -39,7 +44,7 @@ CARDS = (
 )
 ROUND_TRIP = 700  # cycles to DRAM and back, an assumption: published micro-benchmarks give 500 to 800
 PLANNING = 1000  # instructions of all warps of a block for the plan of a group
-BARRIERS, BARRIER = 4, 40  # of a block of outputs, and the cycles that each is assumed to take
+BARRIERS, BARRIER = 4, 40  # of a block of outputs, beside a group's two, and the cycles that each is assumed to take
 
 
 class Work(NamedTuple):
@@ -64,6 +69,11 @@ def work_of(setting: Setting, depth: float = 12) -> Work:
     return Work(rows, instructions, (3 * inputs * outputs + gathered) * layout.size, blocks)
 
 
+def bytes_per_word(setting: Setting, depth: float = 12) -> float:
+    """Traffic with the GPU's memory if no cache held anything: every row read and its changes written."""
+    return 2 * work_of(setting, depth).rows * 4 * layout_of(setting).size / options_of(setting).group
+
+
 def resident(resources: Resources, card: Card) -> int:
     """Blocks that a multiprocessor can hold: as registers, shared memory and threads allow."""
     from w2v.kernels.cuda import THREADS
@@ -75,14 +85,16 @@ def resident(resources: Resources, card: Card) -> int:
 def predict(setting: Setting, card: Card, resources: Resources | None) -> dict[str, Any]:
     """Bounds in words per second, and what they are made of."""
     from w2v.gpu import BLOCKS_PER_MULTIPROCESSOR
+    from w2v.kernels import M_MAX
+    from w2v.kernels.cuda import THREADS
 
     options, layout, work = options_of(setting), layout_of(setting), work_of(setting)
     held = resident(resources, card) if resources else BLOCKS_PER_MULTIPROCESSOR
     blocks = min(held, BLOCKS_PER_MULTIPROCESSOR) * card.multiprocessors
-    row = 4 * layout.size
-    per_word = 2 * work.rows * row / options.group
-    trips = options.group + 2 * work.blocks  # context rows one after the other, output rows in two rounds of warps
-    cycles = trips * ROUND_TRIP + work.blocks * BARRIERS * BARRIER
+    row, per_word = 4 * layout.size, bytes_per_word(setting)
+    warps = THREADS // 32  # each fetches a row at a time: context rows in one round, a block of outputs in two
+    trips = math.ceil(options.group / warps) + work.blocks * math.ceil(M_MAX / warps)
+    cycles = trips * ROUND_TRIP + (work.blocks * BARRIERS + 2) * BARRIER
     bounds = {
         "memory": card.bandwidth / per_word,
         "arithmetic": card.multiprocessors * card.lanes * card.clock * options.group / work.multiply_adds,
@@ -100,7 +112,7 @@ def predict(setting: Setting, card: Card, resources: Resources | None) -> dict[s
 
 def predictions() -> list[dict[str, Any]]:
     """For every kernel and card, with registers from ptxas where the compilers are at hand."""
-    compilers = cuda_ptx.missing() is None and shutil.which("ptxas") is not None
+    compilers = cuda_ptx.missing() is None
     rows = []
     for kernel in KERNELS:
         for card in CARDS:
@@ -116,36 +128,81 @@ def show(row: dict[str, Any]) -> None:
     print(f"  {row['kernel']:12} {row['card']:15} {bounds} words/s; {row['bytes_per_word']:,} bytes a word; {told}")
 
 
-def measure(text: common.Text, turns: int) -> list[dict[str, Any]]:
-    """Raw words a second of both devices, in turns; the GPU's share of the bound that memory sets."""
+def copy_bandwidth(megabytes: int = 1024, copies: int = 10) -> float:
+    """Bytes a second that a copy within the GPU's memory reads and writes: what the memory gives in practice."""
+    from numba import cuda
+
+    here, there = (cuda.device_array(megabytes << 20, np.uint8) for _ in range(2))
+    rates = []
+    for _ in range(3):
+        cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(copies):
+            there.copy_to_device(here)
+        cuda.synchronize()
+        rates.append(2 * copies * (megabytes << 20) / (time.perf_counter() - began))
+    return max(rates)
+
+
+def depth_of(counts: Any, config: Any) -> float:
+    """Nodes of a Huffman path, on average over the words that subsampling leaves."""
+    from w2v import gpu, huffman, sampling
+
+    words = gpu.shares(counts, sampling.keep_thresholds(counts, config.sample))
+    return float(words @ np.diff(huffman.build_tree(counts).offsets))
+
+
+def measure_kernel(kernel: str, text: common.Text, vocab: Any, corpus: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """Both devices in turns: raw words a second, and scores of the vectors where there are test sets."""
+    from w2v import KeyedVectors
     from w2v.cli.train_options import usable_cpus
     from w2v.config import TrainConfig
-    from w2v.corpus import encode
     from w2v.train import train
 
-    rows = []
+    from .bench_quality import scores
+
+    noise, sg = kernel.endswith("ns"), kernel.startswith("skipgram")
+    config = TrainConfig(sg=sg, hs=not noise, negative=5 if noise else 0, epochs=args.epochs, threads=usable_cpus())
+    seconds: dict[str, list[float]] = {"cpu": [], "cuda": []}
+    judged, kept = {}, 0
+    for _ in range(args.turns):
+        for device, taken in seconds.items():  # compiling is not in result.seconds
+            result = train(corpus, vocab.counts, config, device=device)
+            taken.append(result.seconds)
+            kept = sum(epoch.words for epoch in result.epochs)
+            if args.eval_dir is not None:
+                kv = KeyedVectors.from_arrays(list(vocab.words), result.weights.vectors.copy())
+                judged[device] = scores(kv, args.eval_dir)
+    work, median = args.epochs * text.words, {device: statistics.median(taken) for device, taken in seconds.items()}
+    return {
+        "kernel": kernel, "words_per_second": {device: work / taken for device, taken in median.items()},
+        "kept_per_second": kept / median["cuda"], "scores": judged,
+        "bytes_per_word": bytes_per_word(Setting(kernel), depth_of(vocab.counts, config)),
+    }  # fmt: skip
+
+
+def measure(text: common.Text, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every kernel on both devices, and the GPU's rate as a share of the floor: all rows through its memory, once each way.
+
+    Rows that its L2 cache holds cost no such traffic, so that the share may exceed 1.
+    """
+    from w2v.corpus import encode
+
+    bandwidth = copy_bandwidth()
     vocab, corpus = encode(str(text.path), min_count=5)
     with corpus:
-        for kernel in KERNELS:
-            noise, sg = kernel.endswith("ns"), kernel.startswith("skipgram")
-            config = TrainConfig(sg=sg, hs=not noise, negative=5 if noise else 0, epochs=1, threads=usable_cpus())
-            seconds: dict[str, list[float]] = {"cpu": [], "cuda": []}
-            kept = 0
-            for turn in range(turns + 1):  # the first one compiles
-                for device, taken in seconds.items():
-                    result = train(corpus, vocab.counts, config, device=device)
-                    kept = result.epochs[0].words
-                    if turn:
-                        taken.append(result.seconds)
-            rates = {device: text.words / statistics.median(taken) for device, taken in seconds.items()}
-            kept_per_second = kept / statistics.median(seconds["cuda"])
-            rows.append({"kernel": kernel, "words_per_second": rates, "kept_per_second": kept_per_second})
+        rows = [measure_kernel(kernel, text, vocab, corpus, args) for kernel in KERNELS]
+    for row in rows:
+        row["copy_bandwidth"] = bandwidth
+        row["share_of_floor"] = row["kept_per_second"] * row["bytes_per_word"] / bandwidth
     return rows
 
 
 def main() -> None:
     made = common.parser(__doc__)
     made.add_argument("--measure", action="store_true", help="train on the GPU, beside the processor")
+    made.add_argument("--epochs", type=int, default=1)
+    made.add_argument("--eval-dir", type=Path, help="directory of test sets, as for bench_quality")
     args = common.parse(made)
     rows = predictions()
     print("PREDICTION from data sheets, not measured on any GPU: upper bounds, the least of the four counts")
@@ -157,9 +214,10 @@ def main() -> None:
 
         print(f"\nmeasured on {demand().name}, raw words/s")
         with common.text_of(args) as text:
-            measured = measure(text, args.turns)
+            measured = measure(text, args)
         for row in measured:
-            print(f"  {row['kernel']:12}", *(f"{d} {r / 1e6:.2f} M" for d, r in row["words_per_second"].items()))
+            rates = (f"{device} {rate / 1e6:.2f} M" for device, rate in row["words_per_second"].items())
+            print(f"  {row['kernel']:12}", *rates, f"{row['share_of_floor']:.0%} of the memory floor", row["scores"])
     common.write(args, "cuda", rows, measured=measured)
 
 

@@ -2,17 +2,16 @@
 
 python -m benchmarks.cuda_ptx
 
-Needs numba-cuda with its compiler libraries (pip install 'w2v[cuda]') and ptxas of a CUDA toolkit.
+Needs numba-cuda with its compiler libraries (pip install 'w2v[cuda]'). The ptxas is the one within nvJitLink, which numba-cuda
+itself hands its PTX to: it comes with the compiler that made the PTX. One of a CUDA toolkit may be too old for it: that of 13.0
+does not read what 13.5 writes.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 KERNELS = ("skipgram_ns", "skipgram_hs", "cbow_ns", "cbow_hs")
@@ -46,7 +45,7 @@ def missing() -> str | None:
     try:
         from cuda.pathfinder import load_nvidia_dynamic_lib
 
-        for library in ("nvrtc", "nvvm"):
+        for library in ("nvrtc", "nvvm", "nvJitLink"):
             load_nvidia_dynamic_lib(library)
     except Exception as error:  # whatever keeps the library from loading
         return str(error).strip().splitlines()[0]
@@ -96,6 +95,7 @@ def argument_types(kernel: str) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+@functools.cache
 def compile_ptx(setting: Setting, capability: tuple[int, int]) -> str:
     """The PTX of a kernel as gpu.py has it made."""
     from numba import cuda
@@ -109,11 +109,20 @@ def compile_ptx(setting: Setting, capability: tuple[int, int]) -> str:
 
 def assemble(ptx: str, capability: tuple[int, int], shared_bytes: int) -> Resources:
     """What ptxas says of it."""
-    with tempfile.TemporaryDirectory() as directory:
-        source = Path(directory) / "kernel.ptx"
-        source.write_text(ptx)
-        command = ["ptxas", "-v", f"-arch=sm_{capability[0]}{capability[1]}", str(source), "-o", f"{source}.cubin"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    from cuda.bindings import nvjitlink
+
+    options, code = [f"-arch=sm_{capability[0]}{capability[1]}", "-verbose"], ptx.encode()
+    link = nvjitlink.create(len(options), options)
+    nvjitlink.add_data(link, nvjitlink.InputType.PTX, code, len(code), "kernel")
+    nvjitlink.complete(link)
+    log = bytearray(nvjitlink.get_info_log_size(link))
+    nvjitlink.get_info_log(link, log)
+    nvjitlink.destroy(link)
+    return read_log(log.decode(), shared_bytes)
+
+
+def read_log(said: str, shared_bytes: int) -> Resources:
+    """The figures in the log of one kernel; ValueError where there are none."""
     find = {
         name: sum(map(int, re.findall(pattern, said)))
         for name, pattern in (
@@ -122,6 +131,8 @@ def assemble(ptx: str, capability: tuple[int, int], shared_bytes: int) -> Resour
             ("spill_bytes", r"(\d+) bytes spill"),
         )
     }
+    if not find["registers"] or "spill" not in said:
+        raise ValueError(f"no figures in what ptxas says: {said[:200]!r}")
     return Resources(**find, shared_bytes=shared_bytes)
 
 
@@ -131,8 +142,8 @@ def measure(setting: Setting, capability: tuple[int, int]) -> Resources:
 
 
 def main() -> None:
-    trouble = missing() or (None if shutil.which("ptxas") else "there is no ptxas")
-    if trouble:
+    trouble = missing()
+    if trouble is not None:
         raise SystemExit(trouble)
     for kernel in KERNELS:
         for capability in CAPABILITIES:

@@ -2,16 +2,18 @@
 
 The one difference to the CPU, a copy of the row for each occurrence of a word in the window, is modelled here; all
 arithmetic is naive.py's. The simulator runs every thread of a block, one block after the other, and knows barriers, shared
-memory and atomics.
+memory and atomics; lockstep.py takes its threads in turns.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import random
 import threading
 from typing import Any
 
+import lockstep  # noqa: F401 - takes over from the simulator's scheduler
 import naive
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from cases import KERNELS, Case, Inputs, Outcome, assert_same, make_inputs, pad,
 from numba import cuda
 from numba.cuda.simulator.kernel import BlockThread
 
-from w2v.kernels import Tree
+from w2v.kernels import Tree, cpu
 from w2v.kernels.cuda import Scratch, kernels, make_layout, port, steps, thin
 from w2v.kernels.cuda.steps import offset
 from w2v.kernels.cuda.thin import bits_at
@@ -36,14 +38,15 @@ def ones(n: int) -> Any:
 
 
 def launch(
-    case: Case, inputs: Inputs, w_in: Any, w_y: Any, stretches: Any, blocks: int, calm_in: Any, calm_y: Any
-) -> naive.Totals:
+    case: Case, inputs: Inputs, w_in: Any, w_y: Any, stretches: Any, blocks: int, calm_in: Any, calm_y: Any,
+    threads: int = THREADS,
+) -> naive.Totals:  # fmt: skip
     """Run a kernel on padded matrices, in place."""
     options, outputs = case.options, case.group + case.negative
     if not case.noise:
         options, outputs = options._replace(group=1), 40
     layout = make_layout(
-        options.window, options.group, w_in.shape[1], outputs, cbow=case.kernel.startswith("cbow"), threads=THREADS,
+        options.window, options.group, w_in.shape[1], outputs, cbow=case.kernel.startswith("cbow"), threads=threads,
         longest=max(int(np.diff(stretches).max()), 1),
     )  # fmt: skip
     line = np.full((blocks, 3 * layout.longest + 1), -9, np.int32)
@@ -55,19 +58,20 @@ def launch(
     )  # fmt: skip
     kernel = kernels.specialise(case.kernel, layout, options)
     port.prepare(kernel, arguments, layout.nbytes)
-    kernel[blocks, THREADS, 0, layout.nbytes](*arguments)
+    kernel[blocks, threads, 0, layout.nbytes](*arguments)
     return naive.Totals(float(stats[0]), int(stats[1]), int(stats[2]))
 
 
 def simulate(
-    case: Case, inputs: Inputs, stretches: Any = None, blocks: int = 1, calm_in: Any = None, calm_y: Any = None
-) -> Outcome:
+    case: Case, inputs: Inputs, stretches: Any = None, blocks: int = 1, calm_in: Any = None, calm_y: Any = None,
+    threads: int = THREADS,
+) -> Outcome:  # fmt: skip
     """By the simulated kernel; by default the whole chunk is one stretch. Checks on the way that the pads stay zero."""
     w_in, w_y, size = pad(inputs.w_in), pad(inputs.w_y), inputs.w_in.shape[1]
     totals = launch(
         case, inputs if inputs.lock is not None else inputs._replace(lock=ones(len(w_in))), w_in, w_y,
         [0, len(inputs.tokens)] if stretches is None else stretches, blocks,
-        ones(len(w_in)) if calm_in is None else calm_in, ones(len(w_y)) if calm_y is None else calm_y,
+        ones(len(w_in)) if calm_in is None else calm_in, ones(len(w_y)) if calm_y is None else calm_y, threads,
     )  # fmt: skip
     assert not w_in[:, size:].any()
     assert not w_y[:, size:].any()
@@ -203,6 +207,12 @@ def describe(case):
     return ",".join(str(v) if k == "kernel" else f"{k}={v}" for k, v in changed.items())
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_names_and_arguments_are_the_cpus(kernel):
+    here, there = getattr(cpu, kernel), getattr(kernels, kernel)
+    assert list(inspect.signature(there.fn).parameters) == list(inspect.signature(getattr(here, "py_func", here)).parameters)
+
+
 @pytest.mark.parametrize("case", list(at_random(7)), ids=describe)
 def test_settings_in_company(case):
     inputs = make_inputs(case)
@@ -216,6 +226,17 @@ def test_stretches_shared_by_blocks(kernel):
     inputs = make_inputs(case)
     stretches = [0, 3, 4, 11, 12, len(inputs.tokens)]
     assert_same(simulate(case, inputs, stretches, blocks=2), expect(case, inputs, stretches, blocks=2))
+
+
+@pytest.mark.parametrize("kernel", ["skipgram_hs", "cbow_hs"])
+def test_a_vocabulary_of_one_word(kernel, monkeypatch):
+    """Its tree has no nodes: nothing moves, and the barriers that a step of no outputs leaves out are not missed."""
+    case = Case(kernel, words=1, lengths=(5, 2))
+    inputs = make_inputs(case)
+    Watch(monkeypatch)
+    found = simulate(case, inputs)
+    assert_same(found, expect(case, inputs))
+    assert found.totals.pairs > 0
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -276,8 +297,8 @@ def test_numbered_draws_are_counted_draws():
 class Watch:
     """Notes who reads and writes which word of a block's memory between two barriers, and fails where two threads could race.
 
-    The simulator takes threads one by one and may hide that; here any two accesses to a word in one phase, at least one of them
-    to write, must be by the same thread.
+    Taking turns may hide that; here any two accesses to a word in one phase, at least one of them to write, must be by the
+    same thread.
     """
 
     def __init__(self, monkeypatch):
@@ -318,13 +339,14 @@ class Watch:
             assert not writers or len(readers | writers) == 1, f"threads {readers} read, {writers} write in phase {phase}"
 
 
+@pytest.mark.parametrize("threads", [THREADS, THREADS + THREADS])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_no_two_threads_race(kernel, monkeypatch):
-    # a ring of eight rows, all of them in use
+def test_no_two_threads_race(kernel, threads, monkeypatch):
+    """One warp and two; a ring of eight rows, all of them in use."""
     case = Case(kernel, size=40, lengths=(17, 1, 5), window=3, group=2, negative=9, lock=True, shrink=False)
     inputs = make_inputs(case)
     watch, stretches = Watch(monkeypatch), [0, 14, len(inputs.tokens)]
-    assert_same(simulate(case, inputs, stretches), expect(case, inputs, stretches))
+    assert_same(simulate(case, inputs, stretches, threads=threads), expect(case, inputs, stretches))
     assert watch.phases > 20
     assert len(watch.seen) > 500
 
@@ -337,6 +359,21 @@ def test_the_watch_sees_races(monkeypatch):
     case = Case("skipgram_ns", lengths=(9,))
     with pytest.raises(AssertionError, match="write in phase"):
         simulate(case, make_inputs(case))
+
+
+@cuda.jit
+def some_wait(array):
+    """The first array[0] threads pass a barrier more than the others."""
+    if cuda.threadIdx.x < array[0]:
+        cuda.syncthreads()
+
+
+@pytest.mark.parametrize("number", [1, THREADS - 1])
+def test_barriers_that_some_threads_leave_out_are_seen(number):
+    some_wait[1, THREADS](np.array([0]))
+    some_wait[1, THREADS](np.array([THREADS]))
+    with pytest.raises(AssertionError, match="a barrier that another never comes to"):
+        some_wait[1, THREADS](np.array([number]))
 
 
 FIRST = 2**31 // 128 + 3  # the first of some rows that lie beyond 2**31 floats

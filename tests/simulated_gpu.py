@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lockstep  # noqa: F401 - takes over from the simulator's scheduler
 import numba
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from w2v.errors import DeviceError, TrainingError
 from w2v.train import Position, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
-GPU = device.Gpu("a simulated one", (9, 0), 1, 1 << 40, 1 << 40, 227 << 10, "13.0")
+GPU = device.Gpu("a simulated one", (9, 0), 1, 1 << 40, 1 << 40, 227 << 10)
 WORDS = 12
 
 
@@ -43,6 +44,7 @@ def simulated(monkeypatch):
     monkeypatch.setattr(device, "demand", lambda: GPU)
     monkeypatch.setattr(gpu, "LEAST_BATCH_TOKENS", 20)
     monkeypatch.setattr(gpu, "BLOCKS_PER_MULTIPROCESSOR", 1)
+    monkeypatch.setattr(gpu, "LEAST_GRID", 1)
     monkeypatch.setattr(gpu, "THREADS", 32)
     original = gpu.make_layout
     monkeypatch.setattr(gpu, "make_layout", lambda *a, **k: original(*a, **k, threads=32))
@@ -111,5 +113,17 @@ def test_what_does_not_fit_is_refused_with_its_size(monkeypatch):
     with pytest.raises(DeviceError, match=r"needs [\d,]+ bytes of the GPU's memory, 46,137,344 are free"):
         train(corpus, np.ones(400_000, np.int64), settings(vector_size=100), device="cuda")
     monkeypatch.setattr(device, "demand", lambda: GPU._replace(shared_bytes=1000))
-    with pytest.raises(DeviceError, match="bytes of shared memory"):
+    with pytest.raises(DeviceError, match=r"a window of 2, rows of 16 numbers .* need [\d,]+ bytes of shared memory"):
         train(corpus, corpus.counts(), settings(), device="cuda")
+
+
+def test_auto_trains_on_the_processor_what_does_not_fit(monkeypatch, caplog):
+    corpus, config = Corpus(), settings(vector_size=4096, epochs=1)  # a ring of 1 MB
+    monkeypatch.setattr(device, "find", lambda: GPU)
+    monkeypatch.setattr(device, "_said", set())
+    found = [train(corpus, corpus.counts(), config, device=where).weights.w_in for where in ("auto", "auto", "cpu")]
+    np.testing.assert_array_equal(found[0], found[2])
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("training on the processor: a window of 2, rows of 4096 numbers")
+    with pytest.raises(DeviceError, match="bytes of shared memory"):
+        train(corpus, corpus.counts(), config, device="cuda")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import common, peak, render
+from benchmarks import bench_cuda, common, cuda_ptx, peak, render
 from benchmarks.contestants import FastText, PWord2vec, Word2vecC, Work
 
 WORK = Work(sg=True, hs=False, vector_size=100, window=5, negative=5)
@@ -120,3 +120,23 @@ def test_no_results_is_said(tmp_path):
 def test_a_readme_without_marks_is_refused():
     with pytest.raises(ValueError, match="bench:start"):
         render.insert("text", "section")
+
+
+def test_figures_of_ptxas_are_read_or_missed():
+    said = "ptxas .  8 bytes stack frame, 12 bytes spill stores, 4 bytes spill loads", "ptxas info : Used 158 registers"
+    assert cuda_ptx.read_log("\n".join(said), 99) == cuda_ptx.Resources(158, 8, 16, 99)
+    with pytest.raises(ValueError, match="no figures"):
+        cuda_ptx.read_log("info : 0 bytes gmem", 99)
+
+
+@pytest.mark.parametrize("kernel", cuda_ptx.KERNELS)
+def test_predicted_bounds_of_a_gpu(kernel):
+    setting, few = cuda_ptx.Setting(kernel), cuda_ptx.Resources(32, 0, 0, 20_000)
+    for card in bench_cuda.CARDS:
+        found = bench_cuda.predict(setting, card, few)
+        assert found["predicted"]
+        rows = 1 + ((3 + 5) / 3 if kernel.endswith("ns") else 12)  # its own, and its share of the group's outputs or its path
+        assert found["bytes_per_word"] == pytest.approx(2 * 4 * 112 * rows, abs=1)
+        assert found["bounds"]["memory"] == pytest.approx(card.bandwidth / found["bytes_per_word"], rel=1e-3)
+        many = bench_cuda.predict(setting, card, few._replace(registers=255))
+        assert many["bounds"]["latency"] < found["bounds"]["latency"]

@@ -511,7 +511,7 @@ def test_doctor_says_what_there_is():
     assert rows["processors"].startswith(f"{usable_cpus()} usable")
     assert rows["vector_width"].split()[0] in ("128", "256", "512")
     assert rows["auto"] == ("cuda" if not rows["gpu"].startswith("none: ") else "cpu")
-    assert {"w2v", "python", "numba", "kernels", "numba-cuda"} <= set(rows)
+    assert {"w2v", "python", "numba", "processor", "threads", "kernels", "numba-cuda", "driver"} <= set(rows)
 
 
 def test_a_gpu_that_is_not_there_is_an_error_and_auto_does_without(home, tmp_path):

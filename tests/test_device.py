@@ -9,7 +9,7 @@ import pytest
 from w2v import device
 from w2v.errors import ConfigError, DeviceError, MissingExtraError
 
-GPU = device.Gpu("a GPU", (9, 0), 132, 80 << 30, 79 << 30, 227 << 10, "13.0")
+GPU = device.Gpu("a GPU", (9, 0), 132, 80 << 30, 79 << 30, 227 << 10)
 
 
 @pytest.fixture
@@ -81,6 +81,30 @@ def test_a_broken_driver_is_no_gpu(monkeypatch):
     monkeypatch.setattr(device, "package_version", lambda: "0.30.4")
     monkeypatch.setattr(device.importlib, "import_module", lambda name: Broken if name == "numba.cuda" else Numba)
     assert device.find() == "libcuda.so"
+
+
+def test_the_drivers_version(monkeypatch):
+    class Library:
+        def __init__(self, name, code=0):
+            assert name == "libcuda.so.1"
+            self.code = code
+
+        def cuDriverGetVersion(self, out):
+            out._obj.value = 13020
+            return self.code
+
+    monkeypatch.setattr(device.ctypes, "CDLL", Library)
+    assert device.driver_version() == "13.2"
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: Library(name, code=100))
+    assert device.driver_version() is None
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: object())
+    assert device.driver_version() is None
+
+    def missing(name):
+        raise OSError("no such file")
+
+    monkeypatch.setattr(device.ctypes, "CDLL", missing)
+    assert device.driver_version() is None
 
 
 def test_looking_never_fails():

@@ -6,6 +6,7 @@ gpu.py.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 import logging
@@ -31,7 +32,6 @@ class Gpu(NamedTuple):
     total_bytes: int
     free_bytes: int
     shared_bytes: int  # that a block of threads may have
-    driver: str  # the newest CUDA version that it knows
 
 
 def package_version() -> str | None:
@@ -39,6 +39,16 @@ def package_version() -> str | None:
     if importlib.util.find_spec("numba_cuda") is None:
         return None
     return metadata.version(PACKAGE)
+
+
+def driver_version() -> str | None:
+    """The newest CUDA version that the driver knows, None without a driver. Needs neither numba-cuda nor a GPU."""
+    version = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else f"{version.value // 1000}.{version.value % 1000 // 10}"
 
 
 def find() -> Gpu | str:
@@ -73,7 +83,6 @@ def _describe(cuda: Any) -> Gpu | str:
     if capability < LEAST_CAPABILITY:
         return "{} has compute capability {}.{}, below {}.{}".format(name, *capability, *LEAST_CAPABILITY)
     memory = cuda.current_context().get_memory_info()
-    version = cuda.cudadrv.driver.driver.get_version()
     return Gpu(
         name=name,
         capability=(capability[0], capability[1]),
@@ -81,7 +90,6 @@ def _describe(cuda: Any) -> Gpu | str:
         total_bytes=int(memory.total),
         free_bytes=int(memory.free),
         shared_bytes=int(device.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
-        driver=".".join(map(str, version)),
     )
 
 
@@ -100,7 +108,7 @@ def choose(wanted: str, *, deterministic: bool = False) -> str:
     elif wanted == "auto":
         found = "a deterministic run was asked for" if deterministic else find()
         if isinstance(found, str):
-            _say_once(f"training on the processor: {found}")
+            say_once(f"training on the processor: {found}")
             return "cpu"
         return "cuda"
     return wanted
@@ -116,7 +124,8 @@ def demand() -> Gpu:
     return found
 
 
-def _say_once(message: str) -> None:
+def say_once(message: str) -> None:
+    """A warning that is given once in a process."""
     if message not in _said:
         _said.add(message)
         logger.warning(message)

@@ -3,6 +3,9 @@
 Owns the memory of a run on the device, the two batches in flight, and how many blocks share the work. The kernels are in
 kernels/cuda/; which chunk is trained when, and at which learning rate, is decided in train.py.
 
+The matrices stay on the device for an epoch, or until a pause, and are copied back then: whoever is told of its end may read
+and change them, so the next one sends them again.
+
 A batch is some chunks of the corpus. While one is trained, the next is read, cut into stretches and copied from pinned memory
 in a stream of its own. Totals of a batch come back when its buffers are needed again, two batches later.
 """
@@ -169,7 +172,7 @@ class Trainer:
         self.capacity = self.batch_tokens + int(np.diff(starts).max(initial=1))
         blocks = gpu.multiprocessors * BLOCKS_PER_MULTIPROCESSOR if blocks is None else blocks
         blocks = min(blocks, _most_stretches(self.capacity) - 1)
-        self.grid = max(blocks, LEAST_GRID) if blocks > 1 else 1
+        self.grid = max(blocks, LEAST_GRID)
         _check_fit(gpu, needed_bytes(w_in, layers, keep, self.grid, self.capacity), layers)
         self.keep = cuda.to_device(keep)
         self.lock = cuda.to_device(np.ones(len(w_in), np.float32) if lock is None else lock)
@@ -297,9 +300,10 @@ def _check_fit(gpu: Gpu, needed: int, layers: list[Layer]) -> None:
             "fewer words (--max-final-vocab, --min-count), a smaller --size, or --device cpu",
         )
     for layer in layers:
-        if layer.layout().nbytes > gpu.shared_bytes:
+        layout = layer.layout()
+        if layout.nbytes > gpu.shared_bytes:
             raise DeviceError(
-                f"a window of {layer.options.window} with vectors of {layer.w_y.shape[1]} numbers needs"
-                f" {layer.layout().nbytes:,} bytes of shared memory, a block of this GPU has {gpu.shared_bytes:,}",
-                "a smaller --window or --size, or --device cpu",
+                f"a window of {layer.options.window}, rows of {layout.size} numbers and up to {layout.outputs:,} outputs need"
+                f" {layout.nbytes:,} bytes of shared memory, a block of this GPU has {gpu.shared_bytes:,}",
+                "a smaller --window, --size or --negative, or --device cpu",
             )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import device as devices
 from .config import TrainConfig
-from .errors import ConfigError, TrainingError
+from .errors import ConfigError, DeviceError, TrainingError
 from .kernels import M_MAX, Scratch, make_scratch
 from .passes import Tables, chunk_streams, make_passes, make_tables
 from .weights import Weights
@@ -129,7 +129,8 @@ def train(
     pause: asked ten times a second; when it says yes, the chunks in work are finished, `on_pause` is called with the result
     so far while nothing moves (to write a checkpoint), and training goes on.
     on_compiled: told how many seconds the kernels took to compile, or to load from the cache.
-    device: "cpu", "cuda", or "auto" for a GPU if there is one (device.choose says what that may raise).
+    device: "cpu", "cuda", or "auto" for a GPU if there is one that the run fits on (device.choose says what that may raise;
+    "cuda" also raises DeviceError where the run does not fit).
     Raises ConfigError where the parts do not fit together, TrainingError when the numbers stop being finite: the loss is looked
     at after every chunk, and the matrices before anyone is handed them (at pauses, ends of epochs, the end).
     """
@@ -137,9 +138,7 @@ def train(
     _check(corpus, counts, config, weights, lock)
     _check_start(start, len(corpus.starts) - 1, config.epochs)
     trainer = _Trainer(corpus, config, weights, lock, make_tables(counts, config), on_progress)
-    if devices.choose(device, deterministic=config.deterministic) == "cuda":
-        trainer.move_to_gpu(counts)
-    else:
+    if not trainer.goes_to_gpu(device, counts):
         trainer.compile()
         if on_compiled is not None:
             on_compiled(trainer.compile_seconds)
@@ -210,13 +209,27 @@ class _Trainer:
         self.compile_seconds = self.seconds()
         self.began = time.perf_counter()
 
-    def move_to_gpu(self, counts: Any) -> None:
+    def goes_to_gpu(self, wanted: str, counts: Any) -> bool:
+        """Whether the run is moved to a GPU, as "cuda" demands; "auto" stays here where it does not fit, and says so."""
+        if devices.choose(wanted, deterministic=self.config.deterministic) == "cpu":
+            return False
+        try:
+            self._move_to_gpu(counts)
+        except DeviceError as error:
+            if wanted == "cuda":
+                raise
+            devices.say_once(f"training on the processor: {error}")
+            return False
+        return True
+
+    def _move_to_gpu(self, counts: Any) -> None:
         """From now on one worker hands all chunks to a GPU, which trains many of them at once."""
         from .gpu import Layer, Trainer
 
         layers = [Layer(path.kernel.__name__, path.outputs, path.w_y, path.options) for path in self.passes]
         self.gpu = Trainer(self.weights.w_in, layers, self.tables.keep, counts, self.lock, self.corpus.starts)
         del self.workers[1:]
+        self.compile_seconds = self.seconds()
         self.began = time.perf_counter()
 
     def _threads(self) -> int:

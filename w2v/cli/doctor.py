@@ -36,6 +36,7 @@ def _processor() -> Iterator[tuple[str, str | int]]:
         yield package, metadata.version(package)
     yield "processor", _model_name()
     yield "processors", f"{usable_cpus()} usable of {os.cpu_count()}"
+    yield "threads", f"{usable_cpus()}, unless --threads says otherwise"
     yield "vector_width", f"{32 * simd.LANES} bits, {simd.LANES} numbers at a time"
 
 
@@ -66,7 +67,9 @@ def _kernels() -> Iterator[tuple[str, str]]:
 def _gpu() -> Iterator[tuple[str, str]]:
     from .. import device
 
-    yield device.PACKAGE, device.package_version() or "not installed (pip install 'w2v[cuda]')"
+    version, driver = device.package_version(), device.driver_version()
+    yield device.PACKAGE, "not installed (pip install 'w2v[cuda]')" if version is None else version
+    yield "driver", "none" if driver is None else f"up to CUDA {driver}"
     found = device.find()
     if isinstance(found, str):
         yield "gpu", f"none: {found}"
@@ -74,5 +77,4 @@ def _gpu() -> Iterator[tuple[str, str]]:
         major, minor = found.capability
         yield "gpu", f"{found.name}, compute capability {major}.{minor}, {found.multiprocessors} multiprocessors"
         yield "gpu_memory", f"{found.free_bytes / 2**30:.1f} of {found.total_bytes / 2**30:.1f} GiB free"
-        yield "driver", f"CUDA {found.driver}"
     yield "auto", "cpu" if isinstance(found, str) else "cuda"

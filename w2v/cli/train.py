@@ -59,7 +59,7 @@ def train(
     with _reserved(directory, resume):
         vectors, saved = _load_start(init, resume, options)
         config = config_of(options)
-        device = _choose(device, config)
+        _check_device(device, config)
         _tell_deterministic(config, quiet)
         vocab, corpus = _encode(inputs, config, read_vocab, quiet, options)
         from .train_run import Run
@@ -144,10 +144,11 @@ def _check_outputs(
         check_output(str(existing / "checkpoint"), sources)
 
 
-def _choose(device: str, config: TrainConfig) -> str:
+def _check_device(device: str, config: TrainConfig) -> None:
+    """Refuse a GPU that is not there before anything is read."""
     from ..device import choose  # not at the top: importlib.metadata doubles the time of --help
 
-    return choose(device, deterministic=config.deterministic)
+    choose(device, deterministic=config.deterministic)
 
 
 def _schedule(directory: str | None, every: str) -> Schedule | None:
@@ -158,9 +159,7 @@ def _schedule(directory: str | None, every: str) -> Schedule | None:
     return Schedule.parse(every)
 
 
-def _load_start(
-    init: str | None, resume: str | None, options: dict[str, Any]
-) -> tuple[KeyedVectors | None, Checkpoint | None]:
+def _load_start(init: str | None, resume: str | None, options: dict[str, Any]) -> tuple[KeyedVectors | None, Checkpoint | None]:
     """What to start from. The vectors of --init also give the vector size, unless --size was given."""
     if resume is not None:
         from ..checkpoint import load as load_checkpoint

@@ -167,10 +167,10 @@ def cbow_ns(
                     pairs += plan_hidden(i + group, first, last, group, 1 - slot, b)
                 if i >= first:
                     slide(i, first, last, group, options, w_in, lock, scratch.calm_in, b)
+                    cuda.syncthreads()  # a row is fetched by one warp, and gathered by all
                     gather(i, first, last, group, options, b)
                     loss += meet_hidden(slot, group, w_out, lr, options, b)
                     scatter(i, first, last, group, options, b)
-                    cuda.syncthreads()  # the next rows may take the places of rows whose locks are read above
                 else:
                     cuda.syncthreads()
                 slot, i = 1 - slot, i + group
@@ -214,6 +214,7 @@ def cbow_hs(
                     pairs += plan_hidden(i + 1, first, last, 1, 1 - slot, b)
                 if i >= first:
                     slide(i, first, last, 1, options, w_in, lock, scratch.calm_in, b)
+                    cuda.syncthreads()  # a row is fetched by one warp, and gathered by all
                     gather(i, first, last, 1, options, b)
                     loss += meet_hidden(slot, 0, w_node, lr, options, b)
                     scatter(i, first, last, 1, options, b)
@@ -304,6 +305,7 @@ def thin_out(s, tokens, keep, options, rng, scratch, stats, b):
 def slide(i, first, last, group, options, w_in, lock, calm_in, b):
     """Move the ring to the group from i: rows out of reach are written back, rows that come into reach are read."""
     release(max(first, i - options.window - group), i - options.window, w_in, calm_in, b)
+    cuda.syncthreads()  # rows that come take the places of those that leave, and may be rows of the same words
     low = i if i == first else i + options.window
     fetch(low, min(i + options.window + group, last), w_in, lock, b)
 
@@ -328,6 +330,8 @@ def meet(inputs, shift, head, wrap, locks, slot, own, w_y, lr, options, b):
     """
     total, loss = get(b.ints, b.lay.total + slot), np.float32(0)
     each = get(b.ints, b.lay.each + slot)
+    if total == 0:  # a path of no nodes, in a vocabulary of one word: the next plan has to be seen all the same
+        cuda.syncthreads()
     o = 0
     while o < total:
         rows = min(each, total - o)

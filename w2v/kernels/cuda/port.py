@@ -46,12 +46,8 @@ if SIMULATED:
         """array[index] = value, of one dimension; the index is not negative."""
         array[index] = value
 
-    def load(w: Any, at: int) -> Any:
-        """The float at offset `at` of a matrix in global memory."""
-        return w[at // w.shape[1], at % w.shape[1]]
-
     def load4(w: Any, at: int) -> Any:
-        """The four floats from offset `at`, a multiple of 4."""
+        """The four floats from offset `at`, a multiple of 4, of a matrix in global memory."""
         row, column = at // w.shape[1], at % w.shape[1]
         return w[row, column], w[row, column + 1], w[row, column + 2], w[row, column + 3]
 
@@ -137,19 +133,8 @@ else:
     # multiprocessors add, and would serve a frequent word's row as it was long ago.
 
     @intrinsic
-    def load(typingctx, w, at):  # type: ignore[no-untyped-def]
-        """The float at offset `at` of a matrix in global memory."""
-
-        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            pointer = _pointer(context, builder, signature.args[0], *arguments)
-            kind = ir.FunctionType(F32, [pointer.type])
-            return builder.call(ir.InlineAsm(kind, "ld.global.cg.f32 $0, [$1];", "=f,l,~{memory}", True), [pointer])
-
-        return types.float32(w, types.int64), codegen
-
-    @intrinsic
     def load4(typingctx, w, at):  # type: ignore[no-untyped-def]
-        """The four floats from offset `at`, a multiple of 4."""
+        """The four floats from offset `at`, a multiple of 4, of a matrix in global memory."""
 
         def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
             pointer = _pointer(context, builder, signature.args[0], *arguments)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import M_MAX, POOL, ops
 from . import QUAD, TEAM
-from .port import add, device, fetch4, get, load, load4, put, registers, store4
+from .port import add, device, fetch4, get, load4, put, registers, store4
 from .thin import bits_at, reach_at, word_at
 
 WARP, WARP_BITS = 32, 5
@@ -166,7 +166,10 @@ def offset(row, size):
 
 @device
 def release(low, high, w_in, calm_in, b):
-    """Add what has changed in the rows of positions low..high-1 to the matrix; columns of a warp lie side by side."""
+    """Add what has changed in the rows of positions low..high-1 to the matrix, a thread for each column, as in update.
+
+    A warp adds to 128 bytes that lie side by side; additions of 16 bytes a thread exist from sm_90 on only.
+    """
     p = low
     while p < high:
         word, at = word_at(p, b), place(p, b)
@@ -182,19 +185,19 @@ def release(low, high, w_in, calm_in, b):
 
 @device
 def fetch(low, high, w_in, lock, b):
-    """Read the rows of positions low..high-1 into the ring."""
-    p = low
+    """Read the rows of positions low..high-1 into the ring, a warp for each, 16 bytes a thread."""
+    p = low + (b.tid >> WARP_BITS)
     while p < high:
         word, at = word_at(p, b), place(p, b)
-        d = b.tid
+        d = QUAD * (b.tid & (WARP - 1))
         while d < b.lay.size:
-            x = load(w_in, offset(word, b.lay.size) + d)
-            put(b.pool, b.lay.x + at + d, x)
-            put(b.pool, b.lay.start + at + d, x)
-            d += b.threads
-        if b.tid == 0:
+            x0, x1, x2, x3 = load4(w_in, offset(word, b.lay.size) + d)
+            store4(b.pool, b.lay.x + at + d, x0, x1, x2, x3)
+            store4(b.pool, b.lay.start + at + d, x0, x1, x2, x3)
+            d += QUAD * WARP
+        if b.tid & (WARP - 1) == 0:
             put(b.pool, b.lay.lock + (p & (b.lay.ring - 1)), get(lock, word))
-        p += 1
+        p += b.threads >> WARP_BITS
 
 
 # --- the step ---------------------------------------------------------------------------------------------------------------
