@@ -134,10 +134,10 @@ def call(kernel: str, inputs: Inputs, w_in: Any, w_y: Any, lr: float, options: O
     tokens.flags.writeable = False  # as EncodedCorpus hands them out: the tests share the trainer's compiled code
     if kernel.endswith("ns"):
         outputs = options.group + options.negative
-        scratch = make_scratch(len(tokens), options.window, outputs, size, options.group, options.negative)
+        scratch = make_scratch(len(tokens), outputs, size, options.group, options.negative)
     else:
         outputs = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX)
-        scratch = make_scratch(len(tokens), options.window, outputs, size)
+        scratch = make_scratch(len(tokens), outputs, size)
     stats = np.zeros(3)
     getattr(cpu, kernel)(
         tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, np.float32(lr), options, rng, scratch, stats

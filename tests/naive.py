@@ -21,6 +21,7 @@ import numpy as np
 from w2v.kernels import ops
 
 BLOCK = 8  # most outputs that meet the same state of the inputs
+STEP = 32  # places of a window whose words meet the same state of the outputs
 POOL = 64  # noise words at hand
 WORDS, NOISE = 0, 1  # the two random streams
 
@@ -176,15 +177,16 @@ def skipgram_step(near: dict[int, list[int]], words: list[int], outputs: list[Ou
 
     Returns the loss and the number of (centre, context) pairs.
     """
-    places = sorted(set().union(*near.values()))
-    rows = [words[j] for j in places]
-    x = [model.w_in[row] for row in rows]  # views: they move
-    of = [{k for k in near if j in near[k]} for j in places]
-    total = 0.0
-    for block in blocks(outputs):
-        g, loss = score(x, of, block, model)
-        update(x, x, locks(model, rows), block, g, model)
-        total += loss
+    all_places, total = set().union(*near.values(), near), 0.0
+    for start in range(min(all_places), max(all_places) + 1, STEP):
+        places = [j for j in range(start, start + STEP) if any(j in js for js in near.values())]
+        rows = [words[j] for j in places]
+        x = [model.w_in[row] for row in rows]  # views: they move
+        of = [{k for k in near if j in near[k]} for j in places]
+        for block in blocks(outputs):
+            g, loss = score(x, of, block, model)
+            update(x, x, locks(model, rows), block, g, model)
+            total += loss
     return total, sum(map(len, near.values()))
 
 

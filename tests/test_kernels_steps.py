@@ -107,6 +107,15 @@ def test_noise_that_is_one_word_many_times(kernel, group):
     assert_same(solve(case, inputs), solve_naively(case, inputs))
 
 
+@pytest.mark.parametrize("group", [1, 3])
+@pytest.mark.parametrize("window", [16, 40, 1000])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_windows_wider_than_a_step(kernel, window, group):
+    """Skip-gram takes C_MAX contexts at a time; a lock and a word that comes again show whether they are the right ones."""
+    case = Case(kernel, lengths=(70, 33, 32, 1, 100), window=window, group=group, lock=True, lr=0.02)
+    assert_same(solve(case), solve_naively(case))
+
+
 @pytest.mark.parametrize("extreme", [{"negative": 70}, {"group": 12, "window": 9}, {"group": 12, "negative": 20}])
 @pytest.mark.parametrize("kernel", ["skipgram_ns", "cbow_ns"])
 def test_more_than_anyone_asks_for(kernel, extreme):

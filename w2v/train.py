@@ -228,9 +228,9 @@ class _Trainer:
         for path in self.passes:
             if path.noise:
                 group = path.options.group
-                made.append(make_scratch(longest, config.window, self.tables.outputs, size, group, config.negative))
+                made.append(make_scratch(longest, self.tables.outputs, size, group, config.negative))
             else:
-                made.append(make_scratch(longest, config.window, max(deepest, M_MAX), size))
+                made.append(make_scratch(longest, max(deepest, M_MAX), size))
         return made
 
     def seconds(self) -> float:

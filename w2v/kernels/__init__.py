@@ -1,6 +1,6 @@
 """Compiled code, and the glossary of every array it touches. The kernels import nothing else of w2v, this module only numpy.
 
-V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, K noise words, C <= 2 * window.
+V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, K noise words, C = C_MAX.
 
 name      shape          dtype    what it is                                              elsewhere
 --------  -------------  -------  ------------------------------------------------------  ----------------------------
@@ -25,6 +25,9 @@ import numpy as np
 
 ROW_ALIGN = 16  # floats in a 64-byte line
 M_MAX, RING = 8, 4  # outputs in a block; output lists alive at once
+# Places of a window whose words make one step. They meet the outputs as these were, so an output moves by the sum of what all
+# of them ask for: in one step of 200 and more the loss of skip-gram grew beyond all bounds at the default learning rate.
+C_MAX = 32
 POOL = 64  # noise words at hand, a power of two; see cpu.noise_outputs
 LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
 
@@ -51,7 +54,7 @@ class Options(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory of one thread. C counts the context rows of a group, B its blocks of M_MAX outputs."""
+    """Working memory of one thread, the same for every window. C counts input rows of a step, B the blocks of M_MAX outputs."""
 
     words: Any  # (L,) int32: the sentence after subsampling
     reach: Any  # (L,) int32: the window of each of them                          b (word2vec.c)
@@ -104,9 +107,9 @@ def make_counts(group: int, negative: int, blocks: int) -> Any:
     return counts.reshape(1 << group, blocks * M_MAX)
 
 
-def make_scratch(longest: int, window: int, outputs: int, size: int, group: int = 1, negative: int = 0) -> Scratch:
+def make_scratch(longest: int, outputs: int, size: int, group: int = 1, negative: int = 0) -> Scratch:
     """Working memory for chunks of up to `longest` tokens, rows of `size` floats and up to `outputs` output rows a group."""
-    contexts, blocks = 2 * window + group, max(1, -(-outputs // M_MAX))
+    contexts, blocks = max(C_MAX, group), max(1, -(-outputs // M_MAX))  # CBOW has one input row a centre
     return Scratch(
         words=np.zeros(max(longest, 1), np.int32),
         reach=np.zeros(max(longest, 1), np.int32),

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import M_MAX, POOL, RING, ops
+from . import C_MAX, M_MAX, POOL, RING, ops
 from .jit import helper, kernel
 from .tiles import gather, prefetch, scatter, score, update, update_one
 
@@ -247,16 +247,23 @@ def path_outputs(i, tree, w_node, scratch):
 
 
 @helper
-def find_contexts(i, group, n, lock, scratch):
-    """Collect the rows around centres i .. i+group-1, each with its mask of the centres that it is a context of.
-
-    Returns their number, and the number of (centre, context) pairs.
-    """
+def reach_of_group(i, group, n, scratch):
+    """The places that centres i .. i+group-1 reach: from the first to before the second."""
     start, stop = n, 0
     for k in range(i, min(i + group, n)):
         start, stop = min(start, k - scratch.reach[k]), max(stop, k + scratch.reach[k] + 1)
+    return max(start, 0), min(stop, n)
+
+
+@helper
+def find_contexts(start, stop, i, group, n, lock, scratch):
+    """Collect the rows at places start .. stop-1 around centres i .. i+group-1, each with its mask of the centres that it is a
+    context of.
+
+    Returns their number, and the number of (centre, context) pairs.
+    """
     count, pairs = 0, 0
-    for j in range(max(start, 0), min(stop, n)):
+    for j in range(start, stop):
         mask = 0
         for k in range(i, min(i + group, n)):
             met = np.int64((j != k) & (abs(j - k) <= scratch.reach[k]))
@@ -280,16 +287,18 @@ def prefetch_context(i, n, group, w_in, options, scratch):
 
 @helper
 def meet_contexts(i, n, group, w_in, w_y, lock, lr, options, scratch, stats):
-    """Skip-gram: every context row meets every output row, block by block."""
+    """Skip-gram: every context row meets every output row, block by block; of a wide window C_MAX places at a time."""
     prefetch_context(i, n, group, w_in, options, scratch)
-    count, pairs = find_contexts(i, group, n, lock, scratch)
-    if count == 0:
-        return
-    stats[1] += pairs
-    if lock is None:  # decided at compile time, by the type
-        meet(i, group, w_in, None, count, None, w_y, lr, options, scratch)
-    else:
-        meet(i, group, w_in, None, count, scratch.x_lock, w_y, lr, options, scratch)
+    first, last = reach_of_group(i, group, n, scratch)
+    for start in range(first, last, C_MAX):
+        count, pairs = find_contexts(start, min(start + C_MAX, last), i, group, n, lock, scratch)
+        if count == 0:
+            continue
+        stats[1] += pairs
+        if lock is None:  # decided at compile time, by the type
+            meet(i, group, w_in, None, count, None, w_y, lr, options, scratch)
+        else:
+            meet(i, group, w_in, None, count, scratch.x_lock, w_y, lr, options, scratch)
 
 
 @helper
