@@ -149,6 +149,7 @@ def train(
         if result.position.chunk == 0 or not result.epochs:
             result.epochs.append(EpochStats())
         result.position = trainer.run(result.position, result.epochs[-1], stop, pause)
+        _check_numbers(weights, result.position, trainer)
         result.seconds, result.words = trainer.seconds(), trainer.words_done(result.position) - trainer.words_done(start)
         if result.position.epoch > epoch:
             if on_epoch is not None:
@@ -171,6 +172,18 @@ def _check(corpus: Corpus, counts: Any, config: TrainConfig, weights: Weights, l
         raise ConfigError(f"lock must be float32 of shape ({len(counts)},), not {lock.dtype} {lock.shape}")
     if corpus.n_tokens == 0:
         raise ConfigError("the corpus has no word of the vocabulary, so there is nothing to train on")
+
+
+def _check_numbers(weights: Weights, position: Position, trainer: _Trainer) -> None:
+    """Before anybody is handed the weights: the loss does not show what the last steps did to a row."""
+    if not weights.is_finite():
+        raise _diverged("the vectors are not finite any more", position, trainer)
+
+
+def _diverged(what: str, position: Position, trainer: _Trainer) -> TrainingError:
+    epoch, chunk = position
+    place = f"epoch {min(epoch + 1, trainer.config.epochs)}, alpha {trainer.alpha(epoch, chunk):.4g}"
+    return TrainingError(f"{what} ({place})", "training has diverged: use a smaller --alpha")
 
 
 def _check_start(start: Position, chunks: int, epochs: int) -> None:
@@ -319,11 +332,7 @@ class _Trainer:
     def _count(self, run: _Run, totals: Any) -> None:
         """Add (loss, pairs, words) to those of the epoch."""
         if not math.isfinite(totals[0]):
-            epoch, chunk = run.position
-            raise TrainingError(
-                f"the loss is not finite any more (epoch {epoch + 1}, alpha {self.alpha(epoch, chunk):.4g})",
-                "training has diverged: use a smaller --alpha",
-            )
+            raise _diverged("the loss is not finite any more", run.position, self)
         with run.lock:
             run.stats.loss += float(totals[0])
             run.stats.pairs += int(totals[1])

@@ -44,6 +44,11 @@ class Weights:
         """The word vectors, (V, D): a view without the pads."""
         return self.w_in[:, : self.vector_size]
 
+    def is_finite(self) -> bool:
+        """Whether every number is one: no NaN, no infinity."""
+        matrices = [m for m in (self.w_in, self.w_out, self.w_node) if m is not None]
+        return all(np.isfinite(m[at : at + BLOCK_ROWS]).all() for m in matrices for at in range(0, len(m), BLOCK_ROWS))
+
     @property
     def nbytes(self) -> int:
         """Bytes held by all matrices."""
