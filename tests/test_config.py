@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2v.config import MOST_NOISE_GROUP, CbowGradient, Saturation, TrainConfig
+from w2v.config import MOST_ALPHA, MOST_NOISE_GROUP, MOST_WINDOW, CbowGradient, Saturation, TrainConfig
 from w2v.errors import ConfigError
 
 WHOLE = {"vector_size": 1, "window": 1, "negative": 0, "epochs": 1, "min_count": 0, "seed": 0, "noise_group": 1, "threads": 1,
@@ -90,6 +90,19 @@ def test_a_noise_group_is_small():
     for wrong in (MOST_NOISE_GROUP + 1, 64):
         with pytest.raises(ConfigError, match="noise_group"):
             TrainConfig(noise_group=wrong)
+
+
+def test_a_window_fits_the_kernels_numbers():
+    assert TrainConfig(window=MOST_WINDOW).window == MOST_WINDOW
+    with pytest.raises(ConfigError, match="1,000,000,001, of at most 1,000,000,000"):
+        TrainConfig(window=MOST_WINDOW + 1)
+
+
+@pytest.mark.parametrize("name", ["alpha", "min_alpha"])
+def test_a_rate_fits_the_kernels_numbers(name):
+    assert getattr(TrainConfig(**{name: MOST_ALPHA}), name) == MOST_ALPHA
+    with pytest.raises(ConfigError, match="alpha and min_alpha are at most"):
+        TrainConfig(**{name: 1e39})
 
 
 def test_numbers_become_pythons_own():

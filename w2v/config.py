@@ -50,6 +50,8 @@ DEFAULT_ALPHA_DIVIDED = 0.12
 # 3 trains 1.7 times as many words a second as 1 at the same similarity and analogy scores (three seeds, 17 M tokens).
 DEFAULT_NOISE_GROUP = 3
 MOST_NEGATIVE = 10_000  # a kernel has as many output rows at hand, and Ctrl-C waits for a chunk of words that meet them all
+MOST_WINDOW = 10**9  # kernels add to it in int32; wider than any sentence, and a sentence is all that a window reaches
+MOST_ALPHA = 3.4e38  # of float32
 MOST_NOISE_GROUP = 12  # each thread has a table of 2**noise_group rows
 
 
@@ -94,10 +96,15 @@ class TrainConfig:
             self._set("max_final_vocab", _whole("max_final_vocab", self.max_final_vocab, 1))
         if self.negative > MOST_NEGATIVE:
             raise ConfigError(f"negative is {self.negative:,}, of at most {MOST_NEGATIVE:,}", "5 to 20 are usual")
+        if self.window > MOST_WINDOW:
+            hint = "no window reaches beyond its sentence: the length of the longest takes in all"
+            raise ConfigError(f"window is {self.window:,}, of at most {MOST_WINDOW:,}", hint)
         if self.noise_group > MOST_NOISE_GROUP:
             raise ConfigError(f"noise_group is {self.noise_group}, of at most {MOST_NOISE_GROUP}")
         if self.sample < 0 or self.min_alpha < 0 or (self.alpha is not None and self.alpha < 0):
             raise ConfigError("sample, alpha and min_alpha cannot be negative")
+        if max(self.min_alpha, self.start_alpha) > MOST_ALPHA:
+            raise ConfigError(f"alpha and min_alpha are at most {MOST_ALPHA:g}, the largest number of the kernels")
         if not self.hs and self.negative == 0:
             raise ConfigError("nothing to learn: negative is 0 and hs is off", "give --negative 5, or --hs")
 
