@@ -117,15 +117,15 @@ def test_the_last_step_of_a_run_is_looked_at(sg):
     weights = Weights.create(2, config)
     weights.w_in[:, :4] = 0
     weights.w_out[:, :4] = 1e10
-    with pytest.raises(TrainingError, match="vectors are not finite any more"):
+    with pytest.raises(TrainingError, match="weights are not finite any more"):
         train(ListCorpus([[0, 1, -1]]), np.array([1, 1]), config, weights=weights)
 
 
 def test_every_matrix_is_looked_at():
     weights = Weights.create(3, TrainConfig(vector_size=4))
-    assert weights.is_finite()
+    assert weights.finite()
     for matrix in (weights.w_in, weights.w_out):
         for value in (np.nan, np.inf, -np.inf):
             matrix[2, 3] = value
-            assert not weights.is_finite()
+            assert not weights.finite()
             matrix[2, 3] = 0

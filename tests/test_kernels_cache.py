@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from w2v.kernels.cache import Files
+from w2v.kernels.cache import Files, stamp
 
 
 def files(folder: Path, stamp: str = "source 1") -> Files:
@@ -47,6 +47,16 @@ def test_a_new_version_of_the_source_never_finds_old_code(tmp_path, monkeypatch)
     assert new.load("key") == "new code"
 
 
+def test_code_is_as_old_as_the_files_it_may_be_made_of(tmp_path):
+    """A change in a file of helpers must not leave a kernel's old code in use."""
+    for name in ("kernel.py", "helper.py"):
+        (tmp_path / name).write_text("one = 1\n")
+    before = stamp(tmp_path)
+    (tmp_path / "helper.py").write_text("one = 2\n")
+    stamp.cache_clear()
+    assert stamp(tmp_path) != before
+
+
 @pytest.mark.parametrize("name", ["kernel.nbi", "kernel.1.nbc"])
 @pytest.mark.parametrize("damage", [b"", b"\x80\x05", b"no pickle"])
 def test_what_cannot_be_read_is_made_again(tmp_path, name, damage):
@@ -69,7 +79,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_run(tmp_path, monkeypatch):
 
 WRITER = """
 import sys
-from w2v.kernels.cache import Files
+from w2v.kernels.cache import Files, stamp
 folder, number = sys.argv[1], int(sys.argv[2])
 sys.stdin.read()
 for k in range(20):

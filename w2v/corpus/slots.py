@@ -22,10 +22,6 @@ import numpy as np
 from ..kernels.jit import helper, kernel
 from .lowlevel import load64, lowest_bit
 
-# numba's cache hashes this file alone: a change of lowlevel.py must change this line too
-# (tests/test_corpus_tokenize.py).
-SOURCE_STAMP = "8f054c6683d2"
-
 PAD = 80  # bytes that may be read, and are ignored, behind the end of any text
 TYPES, LIMIT, ARENA = range(3)
 

@@ -37,10 +37,6 @@ from .slots import (
 )
 from .words import MAX_WORD
 
-# numba's cache hashes this file alone: a change of the files it imports must change this line too
-# (tests/test_corpus_tokenize.py).
-SOURCE_STAMP = "6f8d0cb434ed"
-
 BATCH = 256  # words hashed before the first is looked up
 COLUMNS = BATCH + 64 + 16
 ROOM = 3 * COLUMNS  # ids that one batch may write: of each word an end of sentence before, the id, an end of sentence behind

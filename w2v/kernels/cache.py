@@ -9,9 +9,12 @@ cannot be read is compiled again.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import itertools
 import os
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
@@ -26,8 +29,20 @@ class KernelCache(FunctionCache):
 
     def __init__(self, function):
         super().__init__(function)
-        stamp = self._impl.locator.get_source_stamp()
-        self._cache_file = Files(self._cache_path, self._impl.filename_base, stamp)
+        folder = Path(function.__code__.co_filename).parent
+        self._cache_file = Files(self._cache_path, self._impl.filename_base, stamp(folder, Path(__file__).parent))
+
+
+@functools.cache
+def stamp(*folders):
+    """A hash of all that a kernel may be made of.
+
+    numba's own is of the file it stands in alone: a change in a file of its helpers or constants would leave old code in use.
+    """
+    state = hashlib.sha256()
+    for source in (file for folder in folders for file in sorted(folder.glob("*.py"))):
+        state.update(source.read_bytes())
+    return state.hexdigest()
 
 
 class Files(IndexDataCacheFile):
