@@ -127,6 +127,8 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
         """The inverse of `to_dict`; unknown names are refused (ConfigError)."""
+        if not isinstance(values, dict):
+            raise ConfigError(f"the training parameters are {type(values).__name__}, not a dictionary")
         known = {f.name for f in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:

@@ -27,7 +27,7 @@ from .edits import drawn, edited
 from .judge import MEASURED, Hang, judge
 from .targets import TARGETS, Target, quiet
 
-HEADROOM = 96 << 20  # bytes of addresses beyond what the warm process has: more is refused by the kernel, and a finding
+HEADROOM = 512 << 20  # bytes of addresses beyond what the warm process has: more is refused by the kernel, and a finding
 
 
 def kind_of(error: BaseException) -> str:
