@@ -102,8 +102,9 @@ def covered(target: Target, options: argparse.Namespace) -> int:
         judge(target, folder / "input", data, measure=False)  # libFuzzer watches the memory
 
     options.keep.mkdir(parents=True, exist_ok=True)
-    flags = [f"-max_total_time={options.atheris}", "-max_len=4096", f"-artifact_prefix={options.keep}/{target.name}-",
-             "-print_final_stats=1", "-verbosity=0", "-rss_limit_mb=4096", "-timeout=60", f"-seed={options.seed + 1}"]  # fmt: skip
+    prefix = f"-artifact_prefix={options.keep}/{target.name}-"
+    flags = [prefix, f"-max_total_time={options.atheris}", "-max_len=4096",
+             "-print_final_stats=1", "-rss_limit_mb=4096", "-timeout=60", f"-seed={options.seed + 1}"]  # fmt: skip
     atheris.Setup([sys.argv[0], *flags, str(corpus)], test)
     atheris.Fuzz()
     return 0

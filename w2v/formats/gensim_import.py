@@ -270,10 +270,15 @@ def _trees(vectors: Mapping[str, Any], kept: list[int]) -> tuple[list[NDArray[An
 def _paths(values: list[Any] | None, kept: list[int]) -> list[NDArray[Any]] | None:
     if not values or not kept or kept[-1] >= len(values):
         return None
-    found = [path for i in kept if (path := arrays.array_of(values[i])) is not None]
-    if any(path.ndim != 1 or path.dtype.kind not in "iu" or len(path) > _LONGEST_PATH for path in found):
-        raise FormatError("the paths of its Huffman tree are none")
-    return found if len(found) == len(kept) else None
+    found = []
+    for i in kept:
+        path = arrays.array_of(values[i])
+        if path is None:
+            return None
+        if path.ndim != 1 or path.dtype.kind not in "iu" or len(path) > _LONGEST_PATH:
+            raise FormatError("the paths of its Huffman tree are none")
+        found.append(path)
+    return found
 
 
 def _old_entries(vectors: Mapping[str, Any], keys: list[Any]) -> list[dict[Any, Any]]:

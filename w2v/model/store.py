@@ -138,7 +138,7 @@ def _load_native(model: ModelState, path: Path, found: native.NativeModel) -> No
         if found.kv.vector_size != model.vector_size:
             raise ValueError(f"vectors of {found.kv.vector_size} numbers, not {model.vector_size}")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"{os.fspath(path)}: the record of the model is damaged ({str(error):.100})") from None
+        raise FormatError(f"{os.fspath(path)}: the record of the model is damaged ({error!s:.100})") from None
     _take_vectors(model, found.kv)
     model._out = found.w_out
     model._node = None if found.w_node is None else with_pads(found.w_node, len(found.kv))
