@@ -82,7 +82,7 @@ class Group(click.Group):
             finally:
                 _flush()
         except click.ClickException as error:  # which repeats what was typed, or what a glob found
-            error.message = shown(error.message)
+            object.__setattr__(error, "message", shown(error.message))  # which click calls final
             raise
         except W2VError as error:
             self._fail(ctx, error)
