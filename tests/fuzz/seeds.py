@@ -12,6 +12,8 @@ import struct
 import tempfile
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import zstandard
@@ -29,6 +31,7 @@ WORDS = ["the", "naïve", "日本", "a b", "x" * 70, "</s>"]
 PLAIN = [word.replace(" ", "_") for word in WORDS]
 MATRIX = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
 COUNTS = [6, 5, 4, 3, 2, 1]
+CORPUS_OF_RUN: Any = SimpleNamespace(identity="0f" * 16, raw_words=21, n_tokens=21)
 CONFIG = TrainConfig(vector_size=4, window=2, hs=True, min_count=1, epochs=2)
 
 PACK = {
@@ -135,7 +138,7 @@ def checkpoints() -> list[bytes]:
         stats = [EpochStats(1.0, 10, 20, 0.5), EpochStats(0.5, 5, 10, 0.2)]
         result = Result(Weights.create(6, CONFIG), stats, Position(1, 0), False, 0.7)
         with tempfile.TemporaryDirectory() as name:
-            made.append(checkpoint.save(name, vocab, result, CONFIG, "0f" * 16, lock).read_bytes())
+            made.append(checkpoint.save(name, vocab, result, CONFIG, CORPUS_OF_RUN, lock).read_bytes())
     return made
 
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -162,7 +163,9 @@ def _place_checkpoint(path: Path, data: bytes) -> None:
 
 
 def check_checkpoint(saved: checkpoint.Checkpoint) -> None:
-    checkpoint.check(saved, saved.config, saved.identity)
+    corpus: Any = SimpleNamespace(identity=saved.identity, raw_words=1, n_tokens=1)
+    checkpoint.check(saved, saved.config, corpus, 1)
+    assert all(type(number) is int for number in saved.words.values())
     assert saved.weights.vectors.shape[1] == saved.config.vector_size
     assert all(type(n) is int for n in saved.position)
     for stats in saved.epochs:
