@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def _cache_directory() -> str:
 
 # Before numba is imported, and inherited by the subprocesses of the tests.
 os.environ.setdefault("NUMBA_CACHE_DIR", _cache_directory())
+
+# A shell has what it starts in the background ignore Ctrl-C, and the subprocesses of the tests would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first example of a test may compile a kernel, and the machine may be busy: no deadline. CI draws the same examples each
 # time, so that it fails for what was changed; elsewhere they are new ones.

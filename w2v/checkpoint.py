@@ -123,13 +123,16 @@ def load(directory: str | Path) -> Checkpoint:
     path = _demand(Path(directory))
     model, config, state = _read(path)
     try:
-        position, epochs = Position(*map(int, state["position"])), [EpochStats(**stats) for stats in state["epochs"]]
-        identity, words, checksum = str(state["corpus"]), dict(state["words"]), state.pop("checksum")
-    except (KeyError, TypeError, ValueError):
-        raise FormatError(f"{path}: its record of the run cannot be read") from None
+        position, epochs = Position(*map(_count, state["position"])), [_stats(**stats) for stats in state["epochs"]]
+        words = {what: _count(number) for what, number in state["words"].items()}
+        identity, checksum = state["corpus"], state.pop("checksum")
+    except (KeyError, TypeError, AttributeError):
+        identity = None
+    if not isinstance(identity, str):
+        raise FormatError(f"{path}: its record of the run cannot be read", "the file is damaged")
     weights = _weights(model, config)
     lock = model.kv.expandos.get("lock")
-    lock = None if lock is None else np.array(lock)
+    lock = None if lock is None else np.array(lock, np.float32)
     if _checksum(weights, lock, config, state) != checksum:
         raise FormatError(f"{path}: the checksum does not match: the file is damaged")
     return Checkpoint(config, identity, words, position, epochs, weights, lock)
@@ -230,9 +233,26 @@ class Schedule:
         return True
 
 
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError
+    return value
+
+
+def _stats(loss: Any, pairs: Any, words: Any, seconds: Any) -> EpochStats:
+    """The totals of an epoch as a file has them. Raises TypeError."""
+    if not all(type(number) in (int, float) for number in (loss, seconds)):
+        raise TypeError
+    return EpochStats(float(loss), _count(pairs), _count(words), float(seconds))
+
+
 def _weights(model: native.NativeModel, config: TrainConfig) -> Weights:
-    """Fresh matrices, padded again, with the file's numbers in them."""
+    """Fresh matrices, padded again, with the file's numbers in them. What they take follows from the file, not its record."""
     words = len(model.kv)
+    if model.kv.vector_size != config.vector_size:
+        raise FormatError(
+            f"the checkpoint holds vectors of {model.kv.vector_size} numbers, its configuration says {config.vector_size}"
+        )
     weights = Weights.create(words, config)
     pairs = ((weights.w_in, model.kv.vectors), (weights.w_out, model.w_out), (weights.w_node, model.w_node))
     for target, source in pairs:

@@ -127,10 +127,12 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
         """The inverse of `to_dict`; unknown names are refused (ConfigError)."""
+        if not isinstance(values, dict):
+            raise ConfigError(f"the training parameters are {type(values).__name__}, not a dictionary")
         known = {f.name for f in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise ConfigError(f"unknown training parameter {unknown[0]!r}", f"known: {', '.join(sorted(known))}")
+            raise ConfigError(f"unknown training parameter {unknown[0]!r:.60}", f"known: {', '.join(sorted(known))}")
         return cls(**values)
 
     def replace(self, **changes: Any) -> TrainConfig:
@@ -145,12 +147,12 @@ def _choice(kind: type[enum.Enum], value: Any, name: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise ConfigError(f"{name}={value!r} is not one of {', '.join(m.value for m in kind)}") from None
+        raise ConfigError(f"{name}={value!r:.60} is not one of {', '.join(m.value for m in kind)}") from None
 
 
 def _whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < least:
-        raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r:.60}")
     return operator.index(value)
 
 
@@ -160,12 +162,12 @@ def _number(name: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise ConfigError(f"{name} must be a finite number, not {value!r}")
+        raise ConfigError(f"{name} must be a finite number, not {value!r:.60}")
     return number
 
 
 def _flag(name: str, value: Any) -> bool:
     """True or False; also 1 or 0, as gensim has it."""
     if value not in (0, 1):
-        raise ConfigError(f"{name} must be True or False, not {value!r}")
+        raise ConfigError(f"{name} must be True or False, not {value!r:.60}")
     return bool(value)

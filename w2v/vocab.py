@@ -191,6 +191,8 @@ def _whole_numbers(numbers: Iterable[int]) -> Ints:
         out = array.astype(np.int64)
     except (TypeError, ValueError, OverflowError):
         raise ConfigError("word counts must be whole numbers below 2**63") from None
+    if out.sum(dtype=np.float64) >= 2**63:
+        raise ConfigError("word counts add up to more than 2**63 - 1")
     if (out < 0).any() or (array.dtype.kind == "u" and (array > np.iinfo(np.int64).max).any()):
         raise ConfigError("word counts must lie between 0 and 2**63 - 1")
     return out

@@ -19,6 +19,8 @@ import click
 
 from ..errors import W2VError
 
+_LONGEST_LINE = 1 << 16  # bytes of a question
+
 
 def shown(text: str) -> str:
     r"""`text` with everything that is no visible character or plain space written as an escape (\n, \x1b, \u202e)."""
@@ -50,7 +52,9 @@ def input_lines(words: int, what: str) -> Iterator[list[str]]:
     """Questions from standard input, one a line, each of so many words between white space; empty lines don't count."""
     if sys.stdin.isatty():
         say(f"reading {what} from standard input, one a line")
-    for number, line in enumerate(sys.stdin.buffer, 1):
+    for number, line in enumerate(iter(lambda: sys.stdin.buffer.readline(_LONGEST_LINE + 1), b""), 1):
+        if len(line) > _LONGEST_LINE:
+            raise W2VError(f"line {number} of standard input is longer than {_LONGEST_LINE:,} bytes", f"give {what}")
         found = line.decode("utf-8", "replace").split()
         if found and len(found) != words:
             raise W2VError(f"line {number} of standard input holds {len(found)} words, not {words}", f"give {what}")
@@ -77,6 +81,9 @@ class Group(click.Group):
                 return super().invoke(ctx)
             finally:
                 _flush()
+        except click.ClickException as error:  # which repeats what was typed, or what a glob found
+            object.__setattr__(error, "message", shown(error.message))  # which click calls final
+            raise
         except W2VError as error:
             self._fail(ctx, error)
         except OSError as error:

@@ -23,6 +23,11 @@ ERRORS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.Z
 Buffer = bytes | memoryview
 
 _CHUNK = 1 << 16  # bytes read at a time
+
+# The header of an xz or zstd file says how far back its data refer, and the decompressor allocates that much: up to 4 GB for
+# 88 bytes of xz. `xz -9` asks for 64 MB, `zstd --long` for 128 MB.
+_MOST_MEMORY = 256 << 20  # of xz
+_LARGEST_WINDOW = 128 << 20  # of zstd
 _ZSTD_PORTION = 1 << 10  # bytes decompressed at a time
 
 HEAD = 10  # first bytes that tell
@@ -76,7 +81,7 @@ class _Zstd:
     needs_input = True
 
     def __init__(self) -> None:
-        self._inner = zstandard.ZstdDecompressor().decompressobj()
+        self._inner = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW).decompressobj()
 
     def decompress(self, data: Buffer, limit: int) -> bytes:
         return self._inner.decompress(data)
@@ -143,6 +148,6 @@ class _Members(io.RawIOBase):
 _MAKERS: dict[str, Callable[[], Any]] = {
     "gzip": _Gzip,
     "bzip2": bz2.BZ2Decompressor,
-    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
+    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MOST_MEMORY),
     "zstd": _Zstd,
 }

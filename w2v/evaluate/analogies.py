@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, FormatError
 from ..vectors.neighbours import COSMUL_EPSILON
-from .reading import KnownWords, lines_of
+from .reading import KnownWords, LeftOut, lines_of
 
 if TYPE_CHECKING:
     from ..vectors import KeyedVectors
@@ -25,9 +25,10 @@ Question = tuple[str, str, str, str]
 # score there against 0.9 with 256 questions.
 _QUESTIONS = 64
 _ROWS = 2_048
+_CELLS = 1 << 24  # of one tile for all pairs of words: a file with millions of pairs has fewer rows in a tile
 
 
-@dataclass
+@dataclass(slots=True)
 class Section:
     """One section of a test set: questions answered rightly and wrongly, and the number left out for unknown words."""
 
@@ -112,25 +113,26 @@ def word_analogies(
         section.unknown += not is_known
         if is_known or dummy4unknown:
             (section.correct if right else section.incorrect).append(question)
-    report = AnalogyReport(sections, len(questions), len(questions) - len(asked), invalid)
+    report = AnalogyReport(sections, len(questions), len(questions) - len(asked), invalid.count)
     logger.info("%s: %d questions, %d with unknown words", path, report.questions, report.unknown)
-    if invalid:
-        logger.warning("%d lines of %s are not four words: left out", invalid, path)
+    invalid.warn(path, "four words")
     return report
 
 
-def _read(path: str | os.PathLike[str], words: KnownWords) -> tuple[list[Section], list[tuple[Section, Question]], int]:
-    """The sections of a file, its questions in order, and how many lines are neither."""
+def _read(path: str | os.PathLike[str], words: KnownWords) -> tuple[list[Section], list[tuple[Section, Question]], LeftOut]:
+    """The sections of a file, its questions in order, and the lines that are neither."""
     sections: list[Section] = []
     questions: list[tuple[Section, Question]] = []
-    invalid = 0
+    invalid = LeftOut()
     for number, line in lines_of(path):
         if line.startswith(":"):
             sections.append(Section(line.lstrip(": ").strip()))
             continue
         parts = line.split()
+        if not parts:
+            continue
         if len(parts) != 4:
-            invalid += bool(parts)
+            invalid.add(number)
         elif not sections:
             raise FormatError(
                 f"line {number} of {path} comes before any section", "head the questions with a line ': name'"
@@ -158,7 +160,7 @@ def _solve(words: KnownWords, questions: list[Question], multiply: bool) -> NDAr
     struck = _Struck(words, questions)
     best = np.full(len(questions), -np.inf, words.rows.dtype)
     answer = np.full(len(questions), -1, np.int64)
-    for start, tile in words.rows.tiles(words.units(names), _ROWS):
+    for start, tile in words.rows.tiles(words.units(names), max(1, min(_ROWS, _CELLS // max(len(pairs), len(names))))):
         blanks = words.rows.blanks(start, start + tile.shape[1])
         tile[:, blanks] = 0
         if multiply:

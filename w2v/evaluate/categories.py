@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
-from .reading import KnownWords, lines_of
+from .reading import KnownWords, LeftOut, lines_of
 
 if TYPE_CHECKING:
     from ..vectors import KeyedVectors
 
-logger = logging.getLogger(__name__)
-
+_CELLS = 1 << 24  # words x categories whose cosines are held at once; the public sets have 500 x 56 at most
 _ROUNDS = 100  # k-means settles in far fewer; a bound for cycles between equals
 
 
@@ -51,31 +49,32 @@ def categories(
     known = [(words.fold(word), label) for word, label in labelled if words.fold(word) in words]
     if not known:
         raise FormatError(
-            f"no known words in {path}: {len(labelled)} words, {invalid} invalid lines", "a line is: word category"
+            f"no known words in {path}: {len(labelled)} words, {invalid}", "a line is: word category"
         )
     names, label = np.unique([label for _, label in known], return_inverse=True)
+    if len(known) * len(names) > _CELLS:
+        raise FormatError(f"{path}: {len(known):,} words in {len(names):,} categories are too many to cluster")
     clusters = spherical_kmeans(
         words.units([word for word, _ in known]), len(names), restarts, np.random.default_rng(seed)
     )
     table = np.zeros((len(names), len(names)), np.int64)
     np.add.at(table, (clusters, label), 1)
-    if invalid:
-        logger.warning("%d lines of %s are not a word and a category: left out", invalid, path)
+    invalid.warn(path, "a word and a category")
     purity = float(table.max(axis=1).sum() / len(known))
-    return CategoryReport(purity, len(labelled), len(labelled) - len(known), len(names), invalid)
+    return CategoryReport(purity, len(labelled), len(labelled) - len(known), len(names), invalid.count)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[list[tuple[str, str]], int]:
-    """The (word, category) lines of a file, and how many lines are neither that, comment nor empty."""
-    labelled, invalid = [], 0
-    for _, line in lines_of(path):
+def _read(path: str | os.PathLike[str]) -> tuple[list[tuple[str, str]], LeftOut]:
+    """The (word, category) lines of a file, and the lines that are neither that, comment nor empty."""
+    labelled, invalid = [], LeftOut()
+    for number, line in lines_of(path):
         parts = line.split()
         if not parts or line.startswith("#"):
             continue
         if len(parts) == 2:
             labelled.append((parts[0], parts[1]))
         else:
-            invalid += 1
+            invalid.add(number)
     return labelled, invalid
 
 

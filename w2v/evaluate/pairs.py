@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Iterator
@@ -13,12 +12,10 @@ import numpy as np
 
 from ..errors import FormatError
 from .correlation import Correlation, pearson, spearman
-from .reading import KnownWords, lines_of
+from .reading import KnownWords, LeftOut, lines_of
 
 if TYPE_CHECKING:
     from ..vectors import KeyedVectors
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def word_pairs(
     unknown = len(pairs) - int(known.sum())
     if not pairs or (unknown == len(pairs) and not dummy4unknown):
         raise FormatError(
-            f"no valid similarity judgements in {path}: {len(pairs)} pairs, {unknown} unknown, {invalid} bad lines",
+            f"no valid similarity judgements in {path}: {len(pairs)} pairs, {unknown} unknown, {invalid}",
             "a line is two words and a number, separated by tabs unless another delimiter is given",
         )
     cosines = np.zeros(len(pairs))
@@ -81,18 +78,17 @@ def word_pairs(
     left, right = (words.units([pair[side] for pair in chosen]).astype(np.float64) for side in (0, 1))
     cosines[known] = np.einsum("ij,ij->i", left, right)
     used = np.ones(len(pairs), bool) if dummy4unknown else known
-    if invalid:
-        logger.warning("%d lines of %s are not two words and a number: left out", invalid, path)
+    invalid.warn(path, "two words and a number")
     scores, judged = cosines[used], np.array(gold)[used]
-    return PairReport(pearson(judged, scores), spearman(judged, scores), len(pairs), unknown, invalid)
+    return PairReport(pearson(judged, scores), spearman(judged, scores), len(pairs), unknown, invalid.count)
 
 
 def _read(
     path: str | os.PathLike[str], delimiter: str | None, encoding: str
-) -> tuple[list[tuple[str, str]], list[float], int]:
-    """The pairs of a file, their scores, and how many lines are neither pair, comment nor empty."""
-    pairs, gold, invalid = [], [], 0
-    for _, line in lines_of(path, encoding):
+) -> tuple[list[tuple[str, str]], list[float], LeftOut]:
+    """The pairs of a file, their scores, and the lines that are neither pair, comment nor empty."""
+    pairs, gold, invalid = [], [], LeftOut()
+    for number, line in lines_of(path, encoding):
         if not line.strip() or line.startswith("#"):
             continue
         try:
@@ -104,5 +100,5 @@ def _read(
             gold.append(judgement)
             pairs.append((a.strip(), b.strip()))
         else:
-            invalid += 1
+            invalid.add(number)
     return pairs, gold, invalid

@@ -25,6 +25,7 @@ NAMES = (
 )
 _TYPE = r"f[248]|[iu][1248]|b1"
 _SHAPE = r"\((\d{1,18})L?,(?: (\d{1,18})L?)?\)"  # with Python 2's L
+_MISFIT = "an array whose shape does not fit its content"
 _NPY_HEADER = re.compile(rf"\{{'descr': '([<>|=])({_TYPE})', 'fortran_order': (True|False), 'shape': {_SHAPE}, ?\}} *\n?")
 
 
@@ -36,7 +37,7 @@ def array_of(value: Any) -> NDArray[Any] | None:
         return _from_state(value.state)
     if value.kind in _FROM_BUFFER and len(value.args) == 4:
         data, dtype, shape, order = value.args
-        return _array(_bytes_of(data), _dtype(dtype), shape, order == "F")
+        return _pickled_array(data, _dtype(dtype), shape, order == "F")
     return None
 
 
@@ -52,7 +53,7 @@ def list_of(value: Any) -> list[Any] | None:
 def scalar_of(value: Any) -> Any:
     """A number, text or None as it is; a numpy scalar as a Python number; FormatError for anything else."""
     if isinstance(value, Object) and value.kind in _SCALAR and len(value.args) == 2:
-        found = _array(_bytes_of(value.args[1]), _dtype(value.args[0]), (1,), False)
+        found = _pickled_array(value.args[1], _dtype(value.args[0]), (1,), False)
         return found[0].item()
     if isinstance(value, (str, int, float)) or value is None:
         return value
@@ -63,7 +64,7 @@ def _from_state(state: Any) -> NDArray[Any]:
     if not isinstance(state, tuple) or len(state) not in (4, 5):
         raise FormatError("an array without content")
     shape, dtype, fortran, data = state[-4:]
-    return _array(_bytes_of(data), _dtype(dtype), shape, bool(fortran))
+    return _pickled_array(data, _dtype(dtype), shape, bool(fortran))
 
 
 def _dtype(value: Any) -> np.dtype[Any]:
@@ -75,12 +76,28 @@ def _dtype(value: Any) -> np.dtype[Any]:
     return np.dtype((order if order in ("<", ">") else "=") + kind)
 
 
-def _bytes_of(value: Any) -> bytes:
-    """Bytes, or what Python 2's protocols make of them: latin1 text, or a call to encode it."""
+def _pickled_array(data: Any, dtype: np.dtype[Any], shape: Any, fortran: bool) -> NDArray[Any]:
+    return _array(_bytes_of(data, _size(shape, dtype)), dtype, shape, fortran)
+
+
+def _size(shape: Any, dtype: np.dtype[Any]) -> int:
+    """Bytes of an array in one or two dimensions."""
+    if not isinstance(shape, tuple) or len(shape) > 2 or not all(isinstance(n, int) and 0 <= n < 1 << 48 for n in shape):
+        raise FormatError("an array without a shape")
+    return math.prod(shape) * dtype.itemsize
+
+
+def _bytes_of(value: Any, size: int) -> bytes:
+    """Bytes, or what Python 2's protocols make of them: latin1 text, or a call to encode it.
+
+    `size` is what there must be, looked at before anything is copied: a file may refer to one text a million times.
+    """
     if isinstance(value, Object) and value.kind == Name("_codecs", "encode") and len(value.args) == 2:
         value = value.args[0]
     elif isinstance(value, Object) and value.kind.name in ("bytearray", "bytes") and not value.args:
         value = b""
+    if isinstance(value, (str, bytes)) and len(value) != size:
+        raise FormatError(_MISFIT)
     if isinstance(value, str):
         try:
             return value.encode("latin-1")
@@ -92,9 +109,8 @@ def _bytes_of(value: Any) -> bytes:
 
 
 def _array(data: bytes | NDArray[np.uint8], dtype: np.dtype[Any], shape: Any, fortran: bool) -> NDArray[Any]:
-    whole = isinstance(shape, tuple) and all(isinstance(n, int) and 0 <= n < 1 << 48 for n in shape) and len(shape) <= 2
-    if not whole or math.prod(shape) * dtype.itemsize != len(data):
-        raise FormatError("an array whose shape does not fit its content")
+    if _size(shape, dtype) != len(data):
+        raise FormatError(_MISFIT)
     array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     return array
 

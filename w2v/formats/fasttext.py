@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, TruncatedError
 from .files import Source
-from .loaded import MAX_DIM, MAX_WORD, Loaded, Options, decode_words
+from .loaded import MAX_DIM, MAX_WORD, Loaded, Options, check_counts, decode_words
 from .subwords import Subwords, means
 
 MAGIC = struct.pack("<i", 793712314)
@@ -41,6 +41,7 @@ def read(source: Source, options: Options) -> Loaded:
     matrix = _input_matrix(data, at, (len(words) + subwords.bucket, dim), name)
     own, buckets = matrix[: len(words)], matrix[len(words) :]
     words, counts = words[: options.limit], counts[: options.limit]
+    check_counts(counts, name)
     offsets = np.concatenate(([0], np.cumsum([len(word) for word in words], dtype=np.int64)))
     decoded = decode_words(np.frombuffer(b"".join(words), np.uint8), offsets, options, name)
     try:

@@ -30,9 +30,10 @@ SAMPLE = 1 << 18  # bytes at the start of a file from which its format is told
 # Compressed data may grow so many times, and by this much in any case. Vectors as text shrink 3 times, as floats 1.1
 # times; a bomb of gzip grows 1,000 times, one of bzip2 a million times.
 _GROWTH = 200
-_FREE_GROWTH = 64 << 20
+_FREE_GROWTH = 8 << 20
 
-_PART = 8 << 20  # bytes read at a time where a file is read whole
+_PART = 1 << 20  # bytes read at a time where a file is read whole
+_LINES = 1 << 16  # where it is read line by line
 _PEEK = 1 << 20  # and where it is only looked into: read() allocates what it is asked for, whatever there is
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
@@ -42,6 +43,7 @@ class Source:
     """The decompressed bytes of a file or URL, from the first to the last. Errors are W2VErrors that name it.
 
     name   what the user called it
+    size   bytes on the disk, compressed as they are; None where nobody knows
     plain  whether the bytes are those of a local file as it lies on the disk, so that it can be memory-mapped
     most   how many bytes there are in all: exactly for plain files, a bound for compressed ones, None if nobody knows
     position  bytes read so far
@@ -61,7 +63,7 @@ class Source:
         except BaseException:
             self.close()
             raise
-        size = _regular_size(self._file)
+        size = self.size = _regular_size(self._file)
         self.plain = not self._compressed and size is not None
         self.most = _FREE_GROWTH + _GROWTH * size if self._compressed and size is not None else size
 
@@ -78,6 +80,20 @@ class Source:
             raise FormatError(message, "is it a file of another format?")
         self.readinto(memoryview(bytearray(len(line) + len(end))))
         return line + end
+
+    def lines(self, longest: int) -> Iterator[bytes]:
+        """The rest line by line, without line ends. Raises FormatError, naming the line, for one of more than `longest`."""
+        block, rest, number = bytearray(_LINES), b"", 0
+        while got := self.readinto(memoryview(block)):
+            *lines, rest = (rest + block[:got]).split(b"\n")
+            for line in (*lines, rest) if len(rest) > longest else lines:
+                number += 1
+                if len(line) > longest:
+                    message = f"{self.name}, line {number}: more than {longest:,} bytes without a line end"
+                    raise FormatError(message, "is it a file of another format?")
+                yield line
+        if rest:
+            yield rest
 
     def readinto(self, view: memoryview) -> int:
         """Fill `view`; fewer bytes than it holds come at the end of the file only."""

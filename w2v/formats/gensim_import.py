@@ -20,7 +20,7 @@ from ..errors import FormatError
 from ..vectors import KeyedVectors
 from . import arrays, pickled
 from .files import Path, Source
-from .loaded import Loaded, Options
+from .loaded import Loaded, Options, check_counts
 from .pickled import Name, Object
 from .subwords import Subwords, means
 
@@ -58,6 +58,10 @@ _VECTORS = ("vectors", "syn0")
 _RENAMED = {"size": "vector_size", "iter": "epochs"}
 _PARTS = ("vocabulary", "trainables")  # where gensim 3 kept some of a model's attributes
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+
+# A file may refer to one array, or one text, a million times at two bytes each. What would be copied each time is bounded.
+_MOST_COLUMNS = 64  # attributes of the words; gensim's have four
+_LONGEST_PATH = 128  # in a Huffman tree: counts below 2**63 make no path longer than 91
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ def _named(source: Source) -> Iterator[None]:
 
 def _parts(source: Source) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """The class of the model, the attributes of the model, and those of its vectors, which may be the same."""
-    root = pickled.read(source.whole().data, source.name, _ALLOWED.__contains__)
+    size = None if source.plain else source.size
+    root = pickled.read(source.whole().data, source.name, _ALLOWED.__contains__, size)
     if not isinstance(root, Object) or root.kind.module not in _MODELS:
         raise FormatError("a pickle, but not a model of gensim")
     name = source.name
@@ -140,9 +145,10 @@ def _attributes(thing: Object, file: str, prefix: str) -> Iterator[tuple[str, An
     state = thing.state[0] if isinstance(thing.state, tuple) and thing.state else thing.state
     if not isinstance(state, dict):
         raise FormatError(f"the {thing.kind.name} in it has no content")
-    for name in arrays.list_of(state.get("__numpys")) or ():
-        if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
-            raise FormatError("it names a file that is not beside it", "a file of an untrusted origin may be an attack")
+    names = arrays.list_of(state.get("__numpys")) or ()
+    if not all(isinstance(name, str) and _ATTRIBUTE.fullmatch(name) for name in names):
+        raise FormatError("it names a file that is not beside it", "a file of an untrusted origin may be an attack")
+    for name in dict.fromkeys(names):
         if file.endswith((".gz", ".bz2")):
             raise FormatError(f"its array {name!r} lies in a compressed .npz file", "save it with gensim under another name")
         yield name, arrays.read_npy(f"{prefix}.{name}.npy")
@@ -154,15 +160,23 @@ def _attributes(thing: Object, file: str, prefix: str) -> Iterator[tuple[str, An
 def _loaded(vectors: Mapping[str, Any], options: Options, name: str) -> tuple[Loaded, list[int]]:
     """The words and their vectors, and which rows of the file they are."""
     keys = _keys(vectors)
-    matrix = next((m for k in _VECTORS if (m := _array(vectors, k)) is not None), None)
-    if matrix is None and keys is not None:
-        matrix = _from_subwords(vectors, keys)
-    if keys is None or matrix is None or matrix.ndim != 2 or matrix.dtype.kind != "f" or len(keys) != len(matrix):
+    if keys is None:
         raise FormatError("it has no word vectors")
     kept = _usable(keys, options, name)
-    columns = _columns(vectors, keys).items()
-    attributes = {column: _rows(values, kept, False) for column, values in columns if values.shape == (len(keys),)}
-    return Loaded([keys[i] for i in kept], _rows(matrix, kept, options.mmap), attributes), kept
+    matrix = next((m for k in _VECTORS if (m := _array(vectors, k)) is not None), None)
+    if matrix is None:
+        matrix = _from_subwords(vectors, keys, kept)
+    else:
+        matrix = _rows(matrix, kept, options.mmap) if matrix.ndim == 2 and len(matrix) == len(keys) else None
+    if matrix is None or matrix.dtype.kind != "f":
+        raise FormatError("it has no word vectors")
+    columns = {column: values for column, values in _columns(vectors, keys).items() if values.shape == (len(keys),)}
+    if len(columns) > _MOST_COLUMNS:
+        raise FormatError(f"it has {len(columns):,} attributes of its words, of at most {_MOST_COLUMNS}")
+    attributes = {column: _rows(values, kept, False) for column, values in columns.items()}
+    if "count" in attributes:
+        check_counts(attributes["count"], name)
+    return Loaded([keys[i] for i in kept], matrix, attributes), kept
 
 
 def _rows(array: NDArray[Any], kept: list[int], mmap: bool) -> NDArray[Any]:
@@ -174,19 +188,20 @@ def _rows(array: NDArray[Any], kept: list[int], mmap: bool) -> NDArray[Any]:
     return array[: len(kept)] if mmap else np.array(array[: len(kept)])
 
 
-def _from_subwords(vectors: Mapping[str, Any], keys: list[Any]) -> NDArray[Any] | None:
-    """The word vectors of gensim 4's FastText, which saves only what they are made of."""
+def _from_subwords(vectors: Mapping[str, Any], keys: list[Any], kept: list[int]) -> NDArray[Any] | None:
+    """The word vectors, rows `kept`, of gensim 4's FastText, which saves only what they are made of."""
     own, buckets = _array(vectors, "vectors_vocab"), _array(vectors, "vectors_ngrams")
     numbers = [vectors.get(name) for name in ("bucket", "min_n", "max_n")]
-    whole = all(isinstance(n, int) for n in numbers) and all(isinstance(key, str) for key in keys)
+    whole = all(isinstance(n, int) for n in numbers) and all(isinstance(keys[i], str) for i in kept)
     if own is None or buckets is None or not whole or vectors.get("compatible_hash") is not True:
         return None
     subwords = Subwords(*numbers)  # type: ignore[arg-type]
     fits = own.ndim == buckets.ndim == 2 and own.shape[1] == buckets.shape[1] and len(own) == len(keys)
     if not fits or (subwords.longest and len(buckets) != subwords.bucket):
         return None
-    words = [key.encode("utf-8", "surrogatepass") for key in keys]
-    return means(words, own.astype(np.float32, copy=False), buckets.astype(np.float32, copy=False), subwords)
+    words = [keys[i].encode("utf-8", "surrogatepass") for i in kept]
+    own = _rows(own, kept, True).astype(np.float32, copy=False)
+    return means(words, own, buckets.astype(np.float32, copy=False), subwords)
 
 
 def _array(held: Mapping[str, Any], name: str) -> NDArray[Any] | None:
@@ -255,8 +270,15 @@ def _trees(vectors: Mapping[str, Any], kept: list[int]) -> tuple[list[NDArray[An
 def _paths(values: list[Any] | None, kept: list[int]) -> list[NDArray[Any]] | None:
     if not values or not kept or kept[-1] >= len(values):
         return None
-    found = [path for i in kept if (path := arrays.array_of(values[i])) is not None]
-    return found if len(found) == len(kept) else None
+    found = []
+    for i in kept:
+        path = arrays.array_of(values[i])
+        if path is None:
+            return None
+        if path.ndim != 1 or path.dtype.kind not in "iu" or len(path) > _LONGEST_PATH:
+            raise FormatError("the paths of its Huffman tree are none")
+        found.append(path)
+    return found
 
 
 def _old_entries(vectors: Mapping[str, Any], keys: list[Any]) -> list[dict[Any, Any]]:

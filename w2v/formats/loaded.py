@@ -100,6 +100,15 @@ class Loaded:
         return Loaded(words, self.vectors[first], attributes, None if self.norms is None else self.norms[first])
 
 
+def check_counts(counts: NDArray[Any], name: str) -> None:
+    """Raise FormatError unless these can be the counts of words: none negative, their sum below 2**63. Training builds
+    its tables on them.
+    """
+    numbers = counts.dtype.kind in "iuf" and (not len(counts) or counts.min() >= 0)
+    if not numbers or not counts.sum(dtype=np.float64) < 2**63:  # so that NaN is refused, too
+        raise FormatError(f"{name}: the counts of its words cannot be", "the file is damaged")
+
+
 def decode_words(blob: NDArray[np.uint8], offsets: NDArray[np.int64], options: Options, name: str) -> PackedWords | list[str]:
     """The words of a file, in the encoding they are in. Raises EncodingError, naming the word."""
     if options.utf8 and is_utf8(blob, offsets):

@@ -29,7 +29,7 @@ from ..vectors import KeyedVectors, PackedWords
 from ..vocab import pack
 from . import tensors
 from .files import COMPRESSED, Path, Source, created
-from .loaded import Loaded, Options, is_utf8
+from .loaded import Loaded, Options, check_counts, is_utf8
 from .rows_out import check_complete, numbers_of
 
 _VERSION = "1"
@@ -131,6 +131,8 @@ def _parse(source: Source) -> tensors.File:
         version = file.metadata.get("version", "")[:20]
         raise FormatError(f"{name}: version {version!r} of the format is not known", "a newer w2v may read it")
     _check_shapes(file.tensors, name)
+    if "counts" in file.tensors:
+        check_counts(file.tensors["counts"], name)
     _check_words(file.tensors["words"], file.tensors["word_offsets"], name)
     return file
 

@@ -47,16 +47,23 @@ _SIMPLE = (str, bytes, float, type(None), Name, Object)
 _DAMAGE = (IndexError, KeyError, ValueError, TypeError, AttributeError, struct.error, OverflowError)
 _LONGEST_LINE = 1 << 10
 _LONGEST_NUMBER = 1 << 10
+_LONGEST_KEY = 64  # elements of a tuple; a phrase of gensim's has two, and the connector words between them
+
+# Operations of a pickle that expands from a smaller file: one byte may make a dictionary of 64. Models have at most 3 for each
+# byte that they take compressed.
+_FREE_STEPS = 1 << 20
+_STEPS = 8
 
 
-def read(data: memoryview, name: str, allowed: Callable[[Name], bool]) -> Any:
+def read(data: memoryview, name: str, allowed: Callable[[Name], bool], size: int | None = None) -> Any:
     """The value a pickle (protocol 2 to 5) describes: numbers, text, bytes, tuples, lists, dicts, Names, Objects.
 
+    `size`: bytes that the file takes, where it is compressed: what it may expand to is bounded by them.
     Text of Python 2 is taken as latin1, as gensim does. Raises FormatError for names that are not allowed, for opcodes
     gensim's files have no use for, and for anything damaged.
     """
     try:
-        return _Machine(data, allowed).run()
+        return _Machine(data, allowed).run(len(data) if size is None else _FREE_STEPS + _STEPS * size)
     except FormatError as error:
         raise FormatError(f"{name}: {error}", error.hint) from None
     except _DAMAGE as error:
@@ -68,10 +75,11 @@ def is_key(value: Any) -> bool:
     """Whether a value may be the key of a dictionary: text, bytes, a number, an Object, or a tuple of these but numbers.
 
     The others can be chosen so that all have one hash, which makes a dictionary of 100,000 of them take minutes: whole
-    numbers beyond 64 bits, tuples of numbers. And tuples in tuples, deep enough, exhaust the stack when hashed.
+    numbers beyond 64 bits, tuples of numbers. And tuples in tuples, deep enough, exhaust the stack when hashed; long ones are
+    hashed anew by every dictionary they are put into, of which a file may make one from three bytes.
     """
     if isinstance(value, tuple):
-        return all(isinstance(part, (str, bytes, Name, Object)) for part in value)
+        return len(value) <= _LONGEST_KEY and all(isinstance(part, (str, bytes, Name, Object)) for part in value)
     return -(1 << 63) <= value < 1 << 63 if isinstance(value, int) else isinstance(value, _SIMPLE)
 
 
@@ -85,9 +93,9 @@ class _Machine:
         self._memo: dict[int, Any] = {}
         self._allowed = allowed
 
-    def run(self) -> Any:
+    def run(self, steps: int) -> Any:
         data, stack, codes = self._data, self._stack, _OPCODES
-        while True:
+        for _ in range(steps):
             code = data[self._at]
             self._at += 1
             if code == _STOP:
@@ -95,6 +103,7 @@ class _Machine:
             if code not in codes:
                 raise FormatError(f"opcode {bytes([code])!r} at byte {self._at - 1} is not read", "no gensim model needs it")
             codes[code](self, stack)
+        raise FormatError("it expands to far more than it takes, as no model does", "decompress it first, if you trust it")
 
     # ---- bytes
 

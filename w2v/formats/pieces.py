@@ -17,6 +17,8 @@ from .files import Source
 
 logger = logging.getLogger(__name__)
 
+_SLACK = 1 << 12  # bytes of the buffer beyond what is needed, so that it is not made anew for every longer word
+
 
 class Pieces:
     """The rest of `source`: pieces of `size` bytes, each behind the bytes of the one before that were not used up.
@@ -30,7 +32,7 @@ class Pieces:
         self._map = source.mapped()
         self._given_back = 0
         self._end = source.position  # of the last piece
-        self._buffer = np.empty(0 if self._map is not None else keep + size, np.uint8)
+        self._buffer = np.empty(0, np.uint8)
         self._view = self._buffer[:0]
         self.ended = False
 
@@ -43,7 +45,11 @@ class Pieces:
         return self._view
 
     def _read(self, left: int) -> NDArray[np.uint8]:
-        self._buffer[:left] = self._view[len(self._view) - left :]
+        # as large as what is there: a header may announce rows of 40 MB in a file of 60 bytes
+        before = self._view[len(self._view) - left :]
+        if len(self._buffer) < left + self._size:
+            self._buffer = np.empty(2 * left + self._size + _SLACK, np.uint8)
+        self._buffer[:left] = before
         got = self._source.readinto(self._buffer[left : left + self._size].data)
         self._end += got
         self.ended = got < self._size

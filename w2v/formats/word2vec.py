@@ -17,7 +17,7 @@ from ..errors import ConfigError, EncodingError, FormatError
 from ..vectors import KeyedVectors
 from . import glove, word2vec_bin, word2vec_text
 from .files import Path, Source, appended, created
-from .loaded import KV, Loaded, Options
+from .loaded import KV, MAX_WORD, Loaded, Options, check_counts
 from .rows_out import Rows, binary_rows, check_words, text_rows
 
 logger = logging.getLogger(__name__)
@@ -72,18 +72,19 @@ def _read_counts(path: Path, options: Options) -> dict[str, int]:
     """Word -> count of a vocabulary file."""
     counts: dict[str, int] = {}
     with Source(path) as source:
-        lines = source.whole().tobytes().split(b"\n")
-    for number, line in enumerate(lines, 1):
-        fields = line.rsplit(None, 1)
-        if not fields:
-            continue
-        if len(fields) != 2 or not fields[1].isdigit() or len(fields[1]) > 18:
-            raise FormatError(f"{source.name}, line {number}: expected a word and its count, found {line[:40]!r}")
-        try:
-            counts[fields[0].decode(options.encoding, options.unicode_errors)] = int(fields[1])
-        except UnicodeDecodeError as error:
-            message = f"{source.name}, line {number}: {fields[0][:40]!r} is not {options.encoding}"
-            raise EncodingError(message, error, "give encoding, or unicode_errors='replace'") from error
+        for number, line in enumerate(source.lines(MAX_WORD), 1):
+            fields = line.rsplit(None, 1)
+            if not fields:
+                continue
+            if len(fields) != 2 or not fields[1].isdigit() or len(fields[1]) > 18:
+                raise FormatError(f"{source.name}, line {number}: expected a word and its count, found {line[:40]!r}")
+            try:
+                counts[fields[0].decode(options.encoding, options.unicode_errors)] = int(fields[1])
+            except UnicodeDecodeError as error:
+                message = f"{source.name}, line {number}: {fields[0][:40]!r} is not {options.encoding}"
+                raise EncodingError(message, error, "give encoding, or unicode_errors='replace'") from error
+            except UnicodeError as error:  # some codecs (idna, punycode) raise this
+                raise FormatError(f"{source.name}, line {number}: not {options.encoding}: {error}") from error
     return counts
 
 
@@ -91,7 +92,9 @@ def _counts_of(loaded: Loaded, counts: dict[str, int], name: str) -> NDArray[np.
     found = [counts.get(word) for word in loaded.words]
     if missing := found.count(None):
         logger.warning("%d of %d words are not in the vocabulary file %s: their count is 0", missing, len(found), name)
-    return np.array([count if count is not None else 0 for count in found], np.int64)
+    known = np.array([count if count is not None else 0 for count in found], np.int64)
+    check_counts(known, name)
+    return known
 
 
 def save_word2vec_format(

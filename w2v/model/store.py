@@ -138,7 +138,7 @@ def _load_native(model: ModelState, path: Path, found: native.NativeModel) -> No
         if found.kv.vector_size != model.vector_size:
             raise ValueError(f"vectors of {found.kv.vector_size} numbers, not {model.vector_size}")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"{os.fspath(path)}: the record of the model is damaged ({error})") from None
+        raise FormatError(f"{os.fspath(path)}: the record of the model is damaged ({error!s:.100})") from None
     _take_vectors(model, found.kv)
     model._out = found.w_out
     model._node = None if found.w_node is None else with_pads(found.w_node, len(found.kv))
@@ -158,6 +158,8 @@ def _restore(model: ModelState, state: dict[str, Any], kv: KeyedVectors) -> None
         model._raw = RawVocab.of(dict(zip(raw["words"], raw["counts"], strict=True)))
     lock = kv.expandos.pop(_LOCK, None)
     kv.vectors_lockf = np.array(state["lock"] if lock is None else lock, np.float32)
+    if kv.vectors_lockf.shape not in ((1,), (len(kv),)):
+        raise ValueError(f"lock factors of shape {kv.vectors_lockf.shape}")
     if state["numbers"]:
         kv.index_to_key = [unspell(word) for word in kv.index_to_key]
 
@@ -169,6 +171,8 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     kinds: Any = (int, float) if isinstance(default, float) else int if default is None else type(default)
     if not isinstance(value, kinds):
         raise TypeError(f"{name} is {value!r:.60}")
+    if name == "seed" and value < 0:
+        raise TypeError("the seed is negative")
     return value
 
 

@@ -44,15 +44,35 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         if header.get("format") != _FORMAT:
             raise FormatError(f"{name} is not a phrases file")
         if header.get("version") != _VERSION:
-            raise FormatError(f"{name} is version {header.get('version')!r} of the format", "a newer w2v may read it")
+            raise FormatError(f"{name} is version {header.get('version')!r:.40} of the format", "a newer w2v may read it")
         entries: dict[str, Any] = {}
         for block in lines:
             entries.update(block)
     if len(entries) != header.get("entries"):
-        raise TruncatedError(f"{name} holds {len(entries)} entries; its header promises {header.get('entries')}")
-    if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in entries.values()):
-        raise FormatError(f"{name}: an entry is not a number")
+        raise TruncatedError(f"{name} holds {len(entries)} entries; its header promises {header.get('entries')!r:.40}")
     return header, entries
+
+
+def check(header: dict[str, Any], entries: dict[str, Any], file: str) -> None:
+    """Raise FormatError unless the settings are of the right types, and the numbers such that no scorer fails on them."""
+    if header.get("kind") not in ("Phrases", "FrozenPhrases"):
+        raise FormatError(f"{file}: its header names no kind of model")
+    kinds: dict[str, Any] = {"min_count": (int, float), "threshold": (int, float), "delimiter": str, "connector_words": list}
+    if header["kind"] == "Phrases":
+        kinds |= dict.fromkeys(("max_vocab_size", "progress_per", "min_reduce", "corpus_word_count"), int)
+    for name, kind in kinds.items():
+        value = header.get(name)
+        if not isinstance(value, kind) or not (isinstance(value, (str, list)) or _is_usable(value)):
+            raise FormatError(f"{file}: its header has no valid {name}")
+    if not all(isinstance(word, str) for word in header["connector_words"]):
+        raise FormatError(f"{file}: its header has connector words that are none")
+    if not all(map(_is_usable, entries.values())):
+        raise FormatError(f"{file}: an entry is no number to count with")
+
+
+def _is_usable(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and -(2**63) <= value < 2**63  # which NaN is not
 
 
 def is_pickle(path: str | os.PathLike[str]) -> bool:

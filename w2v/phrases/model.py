@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # Articles, common prepositions and conjunctions: they may stand inside a phrase ("bank of america"), never at its ends.
 ENGLISH_CONNECTOR_WORDS = frozenset("a an the for of with without at from to in on by and or".split())
 
+_MOST_PIECES = 64  # of an entry that is cut in every way; the ways are as many as its square
 _SETTINGS = ("delimiter", "threshold", "min_count")  # what every model's file tells
 
 
@@ -116,7 +117,9 @@ class PhrasesTransformation:
         no module loaded so far defines: nothing is imported or run because a file says so.
         """
         header, entries = file.read(fname) if not file.is_pickle(fname) else _read_gensim(fname)
-        return _build(header, entries, scorer_named(header.get("scoring")) if scoring is None else scorer_of(scoring))
+        file.check(header, entries, os.fspath(fname))
+        scorer = scorer_named(header.get("scoring")) if scoring is None else scorer_of(scoring)
+        return _build(header, entries, scorer, os.fspath(fname))
 
 
 class PhrasedCorpus:
@@ -316,8 +319,8 @@ def _read_gensim(fname: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[st
     return gensim_file.read(fname)
 
 
-def _build(header: dict[str, Any], entries: dict[str, Any], scoring: Scorer) -> Phrases | FrozenPhrases:
-    """A model from the settings and entries of a file (FormatError if a setting is missing)."""
+def _build(header: dict[str, Any], entries: dict[str, Any], scoring: Scorer, name: str) -> Phrases | FrozenPhrases:
+    """A model from the settings and entries of the file `name` (FormatError for settings that cannot be)."""
     try:
         phrases = Phrases(
             min_count=header["min_count"],
@@ -332,8 +335,8 @@ def _build(header: dict[str, Any], entries: dict[str, Any], scoring: Scorer) -> 
             return frozen
         for name in Phrases._settings:
             setattr(phrases, name, header[name])
-    except (KeyError, TypeError) as error:
-        raise FormatError(f"the header of the phrases file is not whole: {error}") from None
+    except ConfigError as error:
+        raise FormatError(f"{name}: {error}") from None
     phrases.vocab = Counter(entries)
     return phrases
 
@@ -361,7 +364,7 @@ def _prune(counts: Counter[str], least: int) -> None:
 def _cuts(pieces: list[str], delimiter: str, connectors: Collection[str]) -> Iterator[tuple[str, list[str], str]]:
     """Ways to read a delimited entry as (first word, connector words, last word); gensim's reading first."""
     yield pieces[0], pieces[1:-1], pieces[-1]
-    for i in range(1, len(pieces)) if len(pieces) > 2 else ():
+    for i in range(1, len(pieces)) if 2 < len(pieces) <= _MOST_PIECES else ():
         for j in range(i, len(pieces)):  # pieces[i:j] are the connector words
             yield delimiter.join(pieces[:i]), pieces[i:j], delimiter.join(pieces[j:])
             if pieces[j] not in connectors:

@@ -74,7 +74,8 @@ def name_of(scorer: Scorer) -> str:
 
 def scorer_named(name: Any) -> Scorer:
     """The scorer that a file names. Only a plain function with a scorer's parameters, in a loaded module, will do."""
-    name = str(name)
+    if not isinstance(name, str):
+        raise ConfigError("the model names no scorer", "give the function: load(path, scoring=f)")
     if name in SCORERS:
         return SCORERS[name]
     module, _, function = name.partition(":")
@@ -82,5 +83,5 @@ def scorer_named(name: Any) -> Scorer:
     if isinstance(found, types.FunctionType):
         return scorer_of(found)
     raise ConfigError(
-        f"the model was scored by {name!r}, which is not loaded", "give the function: load(path, scoring=f)"
+        f"the model was scored by {name!r:.100}, which is not loaded", "give the function: load(path, scoring=f)"
     )
