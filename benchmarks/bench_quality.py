@@ -84,6 +84,7 @@ def main() -> None:
     made = common.parser(__doc__)
     made.add_argument("--eval-dir", type=Path, required=True, help="directory of the test sets")
     made.add_argument("--seeds", type=int, default=3)
+    made.add_argument("--peer-seeds", type=int, help="seeds of gensim, which takes long (default: as many)")
     made.add_argument("--epochs", type=int, default=5)
     made.add_argument("--workers", type=int, default=2)
     made.add_argument("--only", default="", help="models whose name has this in it")
@@ -94,7 +95,8 @@ def main() -> None:
             table = {"w2v": judged(partial(train_ours, text, work, args.workers, ours), args.seeds, args.eval_dir)}
             peer = replace(work, divided=False)  # gensim has one CBOW: train it once
             if peer not in gensims:
-                gensims[peer] = judged(partial(train_gensim, text, peer, args.workers), args.seeds, args.eval_dir)
+                trainer = partial(train_gensim, text, peer, args.workers)
+                gensims[peer] = judged(trainer, args.peer_seeds or args.seeds, args.eval_dir)
             table["gensim"] = gensims[peer]
             show(work.model, table)
             rows.append({"model": work.model, "epochs": args.epochs, "contestants": table})

@@ -81,18 +81,20 @@ def main() -> None:
     made.add_argument("--workers", default="1,2", help="numbers of workers to compare at")
     made.add_argument("--sizes", default=",".join(SIZES), help="of " + ", ".join(SIZES))
     made.add_argument("--only", default="", help="models whose name has this in it")
+    made.add_argument("--programs", default=",".join(SIZES), help="sizes at which peers that are programs, and slow, take part")
     args = common.parse(made)
     peaks = peak.measure(2 if args.quick else 5)
     rows, ours, peers = [], Ours(), present(args)
     with common.text_of(args) as text:
         for size in args.sizes.split(","):
+            taking_part = [p for p in peers if not p.once or size in args.programs.split(",")]
             for model in MODELS:
                 work = replace(SIZES[size], **model)
                 if args.only not in work.model:
                     continue
                 for workers in map(int, args.workers.split(",")):
                     top = peaks["fma_gflops_one_core"] * workers
-                    rows.append(bench(work, workers, text, ours, peers, args.turns, top))
+                    rows.append(bench(work, workers, text, ours, taking_part, args.turns, top))
                     show(rows[-1])
         common.write(args, "train", rows, peaks=peaks, words=text.words, vocabulary=text.types(5))
 

@@ -91,7 +91,9 @@ def quality(results: Results) -> Iterator[str]:
         rows.append([row["model"], *pairs, f"{ours['train_seconds']:.0f} / {gensims['train_seconds']:.0f}"])
     seeds, epochs = found["flags"]["seeds"], found["flags"]["epochs"]
     words = found["words"] / 1e6
-    yield f"**Quality** after {epochs} epochs of {words:.1f} M words, D=100, means of {seeds} seeds: w2v / gensim."
+    theirs = found["flags"].get("peer_seeds") or seeds
+    means = f"means of {seeds} seeds" if theirs == seeds else f"means of {seeds} seeds, gensim's of {theirs}"
+    yield f"**Quality** after {epochs} epochs of {words:.1f} M words, D=100, {means}: w2v / gensim."
     yield ""
     yield from table(["model", *measures, "seconds"], rows)
 
