@@ -1,4 +1,4 @@
-"""How much memory there is. Owns the answer, and the refusal of what would not fit; allocates nothing.
+"""How much memory there is. Owns the answer, the refusal of what would not fit, and giving back what is free.
 
 Memory that is asked for is not there yet: the system hands out pages as they are touched, and ends a process that touches too
 many, hours into its run. So what a run needs is compared with what there is before the first page is touched.
@@ -6,12 +6,15 @@ many, hours into its run. So what a run needs is compared with what there is bef
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import MemoryShortageError
 
 ROOT = Path("/")
+_C = ctypes.CDLL(None) if os.name == "posix" else None
 
 
 def available(root: Path = ROOT) -> int | None:
@@ -28,6 +31,16 @@ def demand(needed: int, what: str, hint: str) -> None:
     there = available()
     if there is not None and needed > there:
         raise MemoryShortageError(f"{what} takes {needed:,} bytes of memory, and {there:,} are available", hint)
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system, where the C library knows how (glibc).
+
+    It would keep what was freed below the top of its heap: 40 MB after 17 M words were read, on top of which training would go.
+    """
+    trim = getattr(_C, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _machine(root: Path) -> Iterator[int]:

@@ -17,7 +17,8 @@ from .config import TrainConfig
 from .errors import ConfigError
 from .kernels import aligned, padded
 
-BLOCK_ROWS = 1 << 16  # rows seeded at a time, so that the float64 draws of the generator stay small
+BLOCK_ROWS = 1 << 16  # rows that share a generator
+PIECE_ROWS = 1 << 12  # and of them those drawn at a time, so that draws take little memory
 
 Matrix = NDArray[np.float32]
 
@@ -73,12 +74,16 @@ def seed_rows(w_in: Matrix, first: int, config: TrainConfig) -> None:
 
     As gensim; word2vec.c starts at half of that, which leaves small corpora (60,000 words) under-trained.
     """
-    size = config.vector_size
-    for start in range(first - first % BLOCK_ROWS, len(w_in), BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, len(w_in))
-        draws = np.random.default_rng([config.seed, start]).random((stop - start, size), np.float32)
-        skip = max(first - start, 0)
-        w_in[start + skip : stop, :size] = (draws[skip:] - np.float32(0.5)) * np.float32(2 / size)
+    for block in range(first - first % BLOCK_ROWS, len(w_in), BLOCK_ROWS):
+        generator = np.random.default_rng([config.seed, block])
+        end = min(block + BLOCK_ROWS, len(w_in))
+        for start in range(block, end, PIECE_ROWS):
+            stop = min(start + PIECE_ROWS, end)
+            draws = generator.random((stop - start, config.vector_size), np.float32)
+            draws -= np.float32(0.5)
+            draws *= np.float32(2 / config.vector_size)
+            skip = max(first - start, 0)
+            w_in[start + skip : stop, : config.vector_size] = draws[skip:]
 
 
 def copy_known(weights: Weights, words: Any, vectors: Any) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import memory
 from ..errors import ConfigError, CorpusError
 from ..vocab import Bytes, Ints, Vocab, pack, select, unpack
 from .first_pass import FirstPass
@@ -24,7 +25,7 @@ from .stats import CorpusStats
 from .table import MAX_TYPES, Batch, WordTable
 from .words import MAX_WORD
 
-MEMORY_LIMIT = 128 << 20  # bytes of ids kept in memory: 33 million words, so text8 and its like need no disk
+MEMORY_LIMIT = 16 << 20  # bytes of ids kept in memory: 4 million words; a file costs an epoch nothing that can be measured
 MAX_SENTENCE_LENGTH = 10_000  # words, as gensim; but here a longer sentence is cut, not cut off
 CHUNK_WORDS = 10_000
 
@@ -147,6 +148,8 @@ def encode(
         raise
     finally:
         renumbering.close()
+    del table, first, remap
+    memory.give_back()
     return vocab, EncodedCorpus(ids, encoded.starts, stats, _identity(encoded, vocab))
 
 
