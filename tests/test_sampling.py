@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,18 +12,19 @@ from scipy.stats import chisquare
 
 from w2v.errors import ConfigError
 from w2v.kernels import ops
+from w2v.kernels.jit import helper, kernel
 from w2v.sampling import ALWAYS, alias_table, keep_thresholds
 
-_draw, _alias_draw, _is_kept = numba.njit(ops.draw), numba.njit(ops.alias_draw), numba.njit(ops.is_kept)
+_draw, _alias_draw, _is_kept = helper(ops.draw), helper(ops.alias_draw), helper(ops.is_kept)
 
 
-@numba.njit
+@kernel
 def histogram(alias, draws, rng, found):
     for _ in range(draws):
         found[_alias_draw(_draw(rng, 0), alias)] += 1
 
 
-@numba.njit
+@kernel
 def count_kept(threshold, draws, rng):
     kept = 0
     for _ in range(draws):

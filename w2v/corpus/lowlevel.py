@@ -86,7 +86,6 @@ def prefetch_row(typingctx, table, row):
 
 
 if numba.config.DISABLE_JIT:
-    np.seterr(over="ignore")  # uint64 wraps around, as it does in compiled code
 
     def load64(data, at):
         """Eight bytes as one number."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import numba
+import numpy as np
 
 from .cache import KernelCache
 
@@ -20,17 +22,30 @@ FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
 def _cache_wanted() -> bool:
-    return os.environ.get("W2V_CACHE", "1") != "0" and not numba.config.DISABLE_JIT
+    return os.environ.get("W2V_CACHE", "1") != "0"
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile lazily, without the GIL, with a disk cache where a directory is writable (W2V_CACHE=0 turns it off)."""
+    if numba.config.DISABLE_JIT:
+        return _wrapping_around(function)
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
     compiled: Any = numba.njit(**options)(function)
     if _cache_wanted():
         with suppress(RuntimeError):  # no writable cache directory
             compiled._cache = KernelCache(function)  # what njit(cache=True) does with numba's own
     return compiled
+
+
+def _wrapping_around(function: Callable[..., Any]) -> Any:
+    """As plain Python, for NUMBA_DISABLE_JIT=1: numpy's integers wrap around silently then, as those of compiled code do."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> Any:
+        with np.errstate(over="ignore"):
+            return function(*arguments)
+
+    return run
 
 
 def helper(function: Callable[..., Any]) -> Any:
