@@ -331,6 +331,20 @@ def test_one_file_beside_a_model_is_opened_once(tmp_path, model, monkeypatch):
     assert opened == [f"{tmp_path}/m.vectors.npy"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "/etc/passwd", "..", ".", "", "a/b", "a\\b", "vectors.npy", "vectors\n", "vectors\0", "file:x", "é"],
+)
+def test_no_name_in_a_pickle_leads_to_another_file(name, tmp_path, model, monkeypatch):
+    """The names of arrays that lie beside a model are parts of paths: m.NAME.npy."""
+    opened = []
+    monkeypatch.setattr(arrays, "read_npy", lambda path: opened.append(path) or np.zeros((6, 4), np.float32))
+    data = with_more(model, text("__numpys"), b"](" + text("vectors") + text(name) + b"e")
+    assert "names a file that is not beside it" in refused(load_as_gensim, tmp_path / "m", data)
+    assert "names a file that is not beside it" in refused(Word2Vec.load, tmp_path / "m", data)
+    assert opened == []
+
+
 def test_words_of_phrases_take_no_more_than_the_file(tmp_path):
     """Keys of gensim 3 are pairs of words: each a few bytes, where both are referred to."""
     pairs = b"".join(b"h\xc8" + b"C\x04" + b"%04d" % i + b"\x86N" for i in range(10_000))
