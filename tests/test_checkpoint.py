@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +22,26 @@ from w2v.vocab import Vocab
 from w2v.weights import Weights
 
 CONFIG = TrainConfig(vector_size=20, window=3, negative=4, hs=True, epochs=3, min_count=1, sample=1e-2, seed=5)
+
+
+opened: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _watched() -> None:
+    """The names of all files that are opened (PEP 578)."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
+            opened.append(os.fsdecode(arguments[0]))
+
+    sys.addaudithook(hook)  # once, as it cannot be taken away
+
+
+def _record(path: Path) -> str:
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return str(header["__metadata__"]["record"])
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +113,40 @@ def test_another_corpus_is_refused(text: tuple[Vocab, EncodedCorpus], tmp_path: 
         saved.words, saved.identity = {"words read": 100, "words trained on": 100, "types": 2}, "another"
         with pytest.raises(TrainingError, match="as many words, but not the same"):
             checkpoint.check(saved, CONFIG, corpus, 2)
+
+
+def renamed(data: bytes, name: str) -> bytes:
+    """A checkpoint whose record has `name` for its corpus, for itself and for other files."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    record = json.loads(header["__metadata__"]["record"])
+    record["checkpoint"] |= {"corpus": name, "file": name, "path": name, "directory": name}
+    header["__metadata__"]["record"] = json.dumps(record | {"file": name, name: name})
+    written = json.dumps(header).encode()
+    return len(written).to_bytes(8, "little") + written + data[8 + length :]
+
+
+@pytest.mark.parametrize("name", ["../../victim", "{}/victim", "checkpoint.w2v/../../victim"])
+def test_names_in_a_record_are_no_paths(
+    text: tuple[Vocab, EncodedCorpus], tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its one file is called checkpoint.w2v, whatever the record says, and be the checksum right."""
+    vocab, corpus = text
+    (tmp_path / "victim").write_bytes(b"untouched")
+    path = checkpoint.save(tmp_path / "a" / "run", vocab, train(corpus, vocab.counts, CONFIG), CONFIG, corpus)
+    path.write_bytes(renamed(path.read_bytes(), name.format(tmp_path)))
+    with pytest.raises(W2VError, match="checksum"):
+        checkpoint.load(path.parent)
+    monkeypatch.setattr(checkpoint, "_checksum", lambda *_: json.loads(_record(path))["checkpoint"]["checksum"])
+    opened.clear()
+    saved = checkpoint.load(path.parent)
+    assert {name for name in opened if not name.startswith(("/proc/", "/sys/"))} == {str(path)}  # those say what memory is left
+    with pytest.raises(TrainingError, match="the corpus has changed"):
+        checkpoint.check(saved, CONFIG, corpus, len(vocab))
+    with checkpoint.reserved(path.parent, resume=True):
+        pass
+    assert str(tmp_path / "victim") not in {os.path.normpath(path) for path in opened}
+    assert (tmp_path / "victim").read_bytes() == b"untouched"
 
 
 def test_damage_is_noticed_or_harmless(text: tuple[Vocab, EncodedCorpus], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import io
 import lzma
@@ -15,6 +16,7 @@ import pytest
 import zstandard
 
 from w2v.corpus import LineSentence, PathLineSentences, encode
+from w2v.corpus.compressed import _Members
 from w2v.corpus.source import Place, Stream, places
 from w2v.errors import ConfigError, CorpusError
 
@@ -81,6 +83,21 @@ def test_data_that_is_cut_off_is_an_error_wherever_it_is_cut(tmp_path, kind):
         path.write_bytes(data[:cut])
         with pytest.raises(CorpusError, match=r"cannot read .*corpus.txt.*byte .*cut off"):
             read(path)
+
+
+@EVERY
+def test_a_failed_read_leaves_nothing_for_the_garbage_collector(tmp_path, kind):
+    """A decompressor of xz may hold 256 MB; in a cycle of references it would stay until a collection comes by."""
+    (tmp_path / "cut").write_bytes(COMPRESS[kind](TEXT)[:-20])
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(CorpusError, match="cut off"):
+                read(tmp_path / "cut")
+        assert [thing for thing in gc.get_objects() if isinstance(thing, (Stream, _Members))] == []
+    finally:
+        gc.enable()
 
 
 @EVERY

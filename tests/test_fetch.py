@@ -149,6 +149,38 @@ def test_members_cannot_leave_the_folder_and_held_out_shards_stay_packed(serve, 
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.parametrize("name", ["../../text8", "/text8", "/tmp/../text8", "a/../../text8", "./text8"])
+def test_a_path_in_a_zip_archive_is_only_a_name(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as packed:
+        packed.writestr(name, TEXT)
+    (tmp_path / "a").mkdir()
+    recipe = fetch.Recipe("http://nowhere/archive.zip", 0, {}, "text8")
+    assert fetch.unpack(tmp_path / "archive.zip", recipe, tmp_path / "a") == [tmp_path / "a" / "text8"]
+    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")) == ["a", "a/text8", "archive.zip"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
+@pytest.mark.parametrize("target", ["../../victim", "/etc/passwd"])
+def test_links_and_devices_of_an_archive_are_not_made(tmp_path, kind, target):
+    """Neither a link, nor what a member of the same name behind it would write through it."""
+    (tmp_path / "victim").write_bytes(b"untouched")
+    (tmp_path / "in").mkdir()
+    with tarfile.open(tmp_path / "lm.tar.gz", "w:gz") as packed:
+        link = tarfile.TarInfo("news.en-1")
+        link.type, link.linkname = kind, target
+        packed.addfile(link)
+        info = tarfile.TarInfo("news.en-1")
+        info.size = len(TEXT)
+        packed.addfile(info, io.BytesIO(TEXT))
+    recipe = fetch.Recipe("http://nowhere/lm.tar.gz", 0, {}, "news.en-")
+    assert fetch.unpack(tmp_path / "lm.tar.gz", recipe, tmp_path / "in") == [tmp_path / "in" / "lm" / "news.en-1"]
+    made = tmp_path / "in" / "lm" / "news.en-1"
+    assert made.is_file()
+    assert not made.is_symlink()
+    assert made.read_bytes() == TEXT
+    assert (tmp_path / "victim").read_bytes() == b"untouched"
+
+
 def test_a_server_that_is_not_there_is_one_line(tmp_path, capsys, monkeypatch):
     with Server(b"") as gone:
         recipe = gone.recipe("text8")

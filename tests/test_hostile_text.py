@@ -15,6 +15,7 @@ from fuzz.targets import TARGETS
 
 from w2v import formats
 from w2v.cli import main
+from w2v.cli.console import shown
 from w2v.errors import CorpusError, FormatError
 from w2v.evaluate import categories, word_analogies, word_pairs
 from w2v.vectors import KeyedVectors
@@ -134,6 +135,17 @@ def test_no_command_prints_what_a_terminal_obeys(model, tmp_path):
     for command in commands:
         is_tame(w2v(*command))
     is_tame(w2v("similar", model, input="\x1b[2J \x9b\n"))
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b2J", "\u202etxt", "\a", "two\nlines"])
+def test_usage_errors_repeat_no_raw_control_character(evil):
+    """click quotes most of what it repeats, but not arguments too many."""
+    for command in (("info", "m", evil), ("convert", "m", "o", evil), ("info", "m", f"--{evil}"), (evil,)):
+        done = w2v(*command)
+        is_tame(done)
+        assert done.exit_code == 2
+        assert evil not in done.stderr
+        assert shown(evil) in done.stderr or repr(evil)[1:-1] in done.stderr
 
 
 def test_a_question_without_end_is_refused(model):

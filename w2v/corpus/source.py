@@ -184,7 +184,8 @@ class Stream:
         except CorpusError:
             raise
         except ERRORS as error:
-            reason = getattr(error, "strerror", None) or error
+            # as text: the error itself would keep its own frames alive, and in them the decompressor, up to 256 MB
+            reason = str(getattr(error, "strerror", None) or error)
             raw = f" (byte {self._raw.position:,} of the file)" if hasattr(self, "_raw") else ""
             where = f" after {self.position:,} bytes of text{raw}" if self.position or raw else ""
             raise CorpusError(f"cannot read {self.name}{where}: {reason}") from error

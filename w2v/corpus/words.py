@@ -59,7 +59,7 @@ def _cut(run: bytes) -> tuple[bytes, bytes]:
     at = run.translate(_TO_SPACES).rfind(b" ")
     if at < 0:
         text = run.decode(errors="surrogateescape")
-        last = next((i for i in range(len(text) - 1, -1, -1) if text[i].isspace()), -1)
+        last = len(text) - 1 - (0 if text[-1].isspace() else len(text.rsplit(None, 1)[-1]))  # -1: none
         at = len(text[:last].encode(errors="surrogateescape")) if last >= 0 else -1
     head, tail = run[: max(at, 0)], run[max(at, 0) :]
     return head, carried(tail)
