@@ -68,7 +68,8 @@ def training(results: Results) -> Iterator[str]:
     yield ""
     loading = max(row["first_call_seconds"] for row in found["rows"])
     yield from scaling(found["rows"])
-    yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s."
+    yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s. The share counts the multiply-adds that"
+    yield "the model asks for; those that neighbouring centres share are done once and counted for each: it may pass 100%."
     yield f"The first call in a process loads a kernel in {loading:.1f} s at most, not counted above."
 
 
