@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 
@@ -67,6 +68,18 @@ def gradient(u: Vec, t: Vec, clamp: Vec, skip: Vec) -> Vec:
     t = size.greater(clamp).select(0.0, t)
     rest = u.greater(0.0).select(t, 1.0) / (t + 1.0)
     return size.greater(skip).select(0.0, rest)
+
+
+def gradient_numpy(u: Any, t: Any, clamp: Any, skip: Any) -> Any:
+    """What `gradient` does, in numpy."""
+    rest = np.where(u > 0, t, np.float32(1)) / (1 + t)
+    rest = np.where(np.abs(u) > clamp, np.where(u > 0, np.float32(0), np.float32(1)), rest)
+    return np.where(np.abs(u) > skip, np.float32(0), rest)
+
+
+def signs_numpy(sign: Any) -> Any:
+    """Signs as they are, or from the bits of a Huffman path: 0 is +1, 1 is -1."""
+    return 1 - 2 * sign.astype(np.float32) if sign.dtype == np.uint8 else sign
 
 
 def loss_of(u: Vec, t: Vec) -> Vec:

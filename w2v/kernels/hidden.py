@@ -21,7 +21,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import M_MAX, PATH_MAX, simd
-from .emit import exp_minus, gradient, loss_of, lower, pointer_at, row_at, switch
+from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
@@ -41,12 +41,10 @@ def _scatter_numpy(w_x, rows, first, gap, n_x, locks, scale, size, error, at):  
 
 
 def _score_path_numpy(x, w_y, points, codes, at, n_y, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
-    s = 1 - 2 * codes[at : at + n_y].astype(np.float32)
+    s = signs_numpy(codes[at : at + n_y])
     u = (w_y[points[at : at + n_y]] @ x.reshape(-1)[:size]) * s
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
-    rest = np.where(u > 0, t, np.float32(1)) / (1 + t)  # sigma(-u)
-    rest = np.where(np.abs(u) > clamp, np.where(u > 0, np.float32(0), np.float32(1)), rest)
-    g[g_at : g_at + n_y] = lr * s * np.where(np.abs(u) > skip, np.float32(0), rest)
+    g[g_at : g_at + n_y] = lr * s * gradient_numpy(u, t, clamp, skip)
     loss[0] += np.sum(np.maximum(-u, 0) + np.log1p(t), dtype=np.float32)
 
 

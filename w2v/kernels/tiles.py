@@ -24,7 +24,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import M_MAX, ROW_ALIGN, simd
-from .emit import exp_minus, gradient, loss_of, lower, pointer_at, row_at, switch
+from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
 SLOTS = 2 * M_MAX  # accumulators of a tile: 2 contexts x 8 outputs take half of the registers of AVX-512
@@ -37,22 +37,14 @@ def _rows(w: Any, offsets: Any, size: int) -> Any:
     return [w.reshape(-1)[o : o + size] for o in offsets]
 
 
-def _signs_numpy(sign: Any) -> Any:
-    """Signs as they are, or from the bits of a Huffman path: 0 is +1, 1 is -1."""
-    return 1 - 2 * sign.astype(np.float32) if sign.dtype == np.uint8 else sign
-
-
 def _score_numpy(w_x, x_off, x_mask, n_x, w_y, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
     x = np.stack(_rows(w_x, x_off[:n_x], size))
     y = w_y[y_row[y_at : y_at + n_y]]
-    s = _signs_numpy(sign[y_at : y_at + n_y])
+    s = signs_numpy(sign[y_at : y_at + n_y])
     n = counts[x_mask[:n_x], column : column + n_y]
     u = (x @ y.T) * s
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
-    rest = np.where(u > 0, t, np.float32(1)) / (1 + t)  # sigma(-u)
-    rest = np.where(np.abs(u) > clamp, np.where(u > 0, np.float32(0), np.float32(1)), rest)
-    rest = np.where(np.abs(u) > skip, np.float32(0), rest)
-    g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y] = lr * n * s * rest
+    g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y] = lr * n * s * gradient_numpy(u, t, clamp, skip)
     loss[0] += np.sum(n * np.abs(s) * (np.maximum(-u, 0) + np.log1p(t)), dtype=np.float32)
 
 
