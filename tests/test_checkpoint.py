@@ -65,14 +65,30 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     monkeypatch.setattr("w2v.train.POLL_SECONDS", 0.0005)
     whole = train(corpus, vocab.counts, CONFIG).weights
     seen: list[Position] = []
+    asked = threading.Event()
+
+    def pause(progress: Progress) -> bool:
+        asked.set()
+        return True
+
+    class Slow:
+        """The corpus, whose chunks come no faster than pauses are asked for."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(corpus, name)
+
+        def read(self, k: int) -> np.ndarray:
+            assert k == 0 or asked.wait(60)
+            asked.clear()
+            return corpus.read(k)
 
     def write(result: Result) -> None:
         if result.position.chunk > 0 and len(seen) < pauses:
             seen.append(result.position)
             checkpoint.save(tmp_path, vocab, result, CONFIG, corpus)
 
-    train(corpus, vocab.counts, CONFIG, pause=lambda progress: True, on_pause=write)
-    assert seen, "the run never paused"
+    train(Slow(), vocab.counts, CONFIG, pause=pause, on_pause=write)
+    assert len(seen) == pauses
     saved = checkpoint.load(tmp_path)
     checkpoint.check(saved, CONFIG, corpus, len(vocab))
     assert saved.position == seen[-1]

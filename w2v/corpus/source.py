@@ -12,8 +12,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,18 +176,33 @@ class Stream:
         if _is_utf16(self._text.peek(TEXT_SAMPLE)):
             raise CorpusError(f"{self.name} is UTF-16 text; UTF-8 is needed", "convert it: iconv -f UTF-16 -t UTF-8")
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except CorpusError:
-            raise
-        except ERRORS as error:
-            # as text: the error itself would keep its own frames alive, and in them the decompressor, up to 256 MB
-            reason = str(getattr(error, "strerror", None) or error)
-            raw = f" (byte {self._raw.position:,} of the file)" if hasattr(self, "_raw") else ""
-            where = f" after {self.position:,} bytes of text{raw}" if self.position or raw else ""
-            raise CorpusError(f"cannot read {self.name}{where}: {reason}") from error
+    def _explained(self) -> _Explained:
+        return _Explained(self)
+
+    def explain(self, error: BaseException) -> CorpusError:
+        """What went wrong, and where."""
+        reason = str(getattr(error, "strerror", None) or error)
+        raw = f" (byte {self._raw.position:,} of the file)" if hasattr(self, "_raw") else ""
+        where = f" after {self.position:,} bytes of text{raw}" if self.position or raw else ""
+        return CorpusError(f"cannot read {self.name}{where}: {reason}")
+
+
+class _Explained:
+    """Turns what reading raises into the stream's CorpusError.
+
+    A class, because contextlib's generators stand in a cycle with their error on Python 3.13, which would keep the frames of
+    the error, and in them a decompressor of up to 256 MB, until a collection comes by.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, ERRORS) and not isinstance(error, CorpusError):
+            raise self._stream.explain(error) from error
 
 
 def _open(place: Place) -> Any:
