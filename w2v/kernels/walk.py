@@ -52,6 +52,14 @@ def fill_pool(alias, rng, scratch):
     for k in range(POOL):
         scratch.pool[k] = alias_draw(draw(rng, NOISE), alias)
     scratch.turn[0] = 0
+    ask_for_noise(alias, rng, scratch)
+
+
+@helper
+def ask_for_noise(alias, rng, scratch):
+    """The bits of the next draw from the noise distribution, whose place in the table is on its way when it is made."""
+    scratch.bits[0] = draw(rng, NOISE)
+    prefetch(alias, below(scratch.bits[0], alias.shape[0]) * 2, 1)
 
 
 @helper
@@ -64,7 +72,8 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
         prefetch(w_out, word * stride, stride)
         scratch.y_row[at + k] = word
         scratch.sign[at + k] = np.float32(i + k < n)
-    fresh = alias_draw(draw(rng, NOISE), alias)
+    fresh = alias_draw(scratch.bits[0], alias)
+    ask_for_noise(alias, rng, scratch)
     scratch.pool[scratch.turn[0] & (POOL - 1)] = fresh  # the oldest makes room
     scratch.turn[0] += 1
     prefetch(w_out, fresh * stride, stride)
