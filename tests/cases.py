@@ -38,6 +38,7 @@ class Case:
     scale: float = 0.7  # weights are drawn from U(-scale, scale)
     lr: float = 0.1
     seed: int = 1
+    near: int = 0  # nodes nearest the root that the kernel works on copies of
 
     @property
     def noise(self) -> bool:
@@ -128,8 +129,10 @@ def pad(matrix: Any) -> Any:
     return out
 
 
-def call(kernel: str, inputs: Inputs, w_in: Any, w_y: Any, lr: float, options: Options, rng: Any) -> naive.Totals:
-    """Run a compiled kernel on padded matrices, in place."""
+def call(
+    kernel: str, inputs: Inputs, w_in: Any, w_y: Any, lr: float, options: Options, rng: Any, near: int = 0, workers: int = 1
+) -> naive.Totals:
+    """Run a compiled kernel on padded matrices, in place; as one of several workers where so said."""
     tokens, size = inputs.tokens.view(), w_in.shape[1]
     tokens.flags.writeable = False  # as EncodedCorpus hands them out: the tests share the trainer's compiled code
     if kernel.endswith("ns"):
@@ -137,7 +140,7 @@ def call(kernel: str, inputs: Inputs, w_in: Any, w_y: Any, lr: float, options: O
         scratch = make_scratch(len(tokens), outputs, size, options.group, options.negative)
     else:
         outputs = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX)
-        scratch = make_scratch(len(tokens), outputs, size)
+        scratch = make_scratch(len(tokens), outputs, size, near=min(near, len(w_y)), workers=workers)
     stats = np.zeros(3)
     getattr(cpu, kernel)(
         tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, np.float32(lr), options, rng, scratch, stats
@@ -150,7 +153,7 @@ def solve(case: Case, inputs: Inputs | None = None) -> Outcome:
     """By the compiled kernel. Checks on the way that the pads stay zero."""
     inputs = make_inputs(case) if inputs is None else inputs
     w_in, w_y = pad(inputs.w_in), pad(inputs.w_y)
-    totals = call(case.kernel, inputs, w_in, w_y, case.lr, case.options, streams(case.seed))
+    totals = call(case.kernel, inputs, w_in, w_y, case.lr, case.options, streams(case.seed), case.near)
     size = inputs.w_in.shape[1]
     assert not w_in[:, size:].any()
     assert not w_y[:, size:].any()

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from cases import KERNELS, Case, assert_same, make_inputs, solve, solve_naively
+from cases import KERNELS, Case, assert_same, call, make_inputs, pad, solve, solve_naively, streams
 
 # What is varied, each on its own and in random company.
 SETTINGS = {
@@ -28,9 +28,10 @@ SETTINGS = {
     "words": [2, 9, 300],
     "lengths": [(1,), (2,), (1, 1, 4), (7, 1, 12, 3), (30,), (3,) * 70],
     "scale": [0.1, 0.7, 2.0],
+    "near": [0, 1, 3, 500],
 }
 # Settings that a kernel does not look at.
-DEAF = {"ns": set(), "hs": {"negative", "group"}, "skipgram": {"mean", "divide"}, "cbow": set()}
+DEAF = {"ns": {"near"}, "hs": {"negative", "group"}, "skipgram": {"mean", "divide"}, "cbow": set()}
 
 
 def heard(kernel):
@@ -107,6 +108,24 @@ def test_noise_that_is_one_word_many_times(kernel, group):
     assert_same(solve(case, inputs), solve_naively(case, inputs))
 
 
+@pytest.mark.parametrize("kernel", ["skipgram_hs", "cbow_hs"])
+def test_several_workers_give_back_the_mean_of_their_changes(kernel):
+    """Each has its own copies of the nodes nearest the root: what one of four has made of them counts for a quarter."""
+    case = Case(kernel, words=40, lengths=(20, 9))
+    inputs, near = make_inputs(case), 7
+    ends = []
+    for workers in (1, 4):
+        w_in, w_y = pad(inputs.w_in), pad(inputs.w_y)
+        call(kernel, inputs, w_in, w_y, case.lr, case.options, streams(1), near, workers)
+        ends.append((w_in, w_y))
+    np.testing.assert_array_equal(ends[0][0], ends[1][0])
+    np.testing.assert_array_equal(ends[0][1][:-near], ends[1][1][:-near])
+    start = pad(inputs.w_y)[-near:]
+    moved = ends[0][1][-near:] - start
+    assert np.abs(moved).max() > 0.1
+    np.testing.assert_allclose(ends[1][1][-near:] - start, moved / 4, atol=1e-6)
+
+
 @pytest.mark.parametrize("group", [1, 3])
 @pytest.mark.parametrize("window", [16, 40, 1000])
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -162,7 +181,7 @@ def rerun(few, **environment):
     assert " passed" in done.stdout
 
 
-FEW = "test_a_setting_changed and (window-1 or group-3 or negative-11 or saturation or divide-True or lengths)"
+FEW = "test_a_setting_changed and (window-1 or near-3 or group-3 or negative-11 or saturation or divide-True or lengths)"
 
 
 def test_the_kernels_as_plain_python():

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from . import device as devices
 from .config import TrainConfig
 from .errors import ConfigError, DeviceError, TrainingError
-from .kernels import M_MAX, Scratch, make_scratch
+from .kernels import M_MAX, NEAR, Scratch, make_scratch
 from .passes import Tables, chunk_streams, make_passes, make_tables
 from .weights import Weights
 
@@ -246,7 +246,9 @@ class _Trainer:
                 group = path.options.group
                 made.append(make_scratch(longest, self.tables.outputs, size, group, config.negative))
             else:
-                made.append(make_scratch(longest, max(deepest, M_MAX), size))
+                workers = self._threads()
+                near = min(NEAR, len(path.w_y)) if workers > 1 else 0
+                made.append(make_scratch(longest, max(deepest, M_MAX), size, near=near, workers=workers))
         return made
 
     def seconds(self) -> float:

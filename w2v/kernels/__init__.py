@@ -28,6 +28,9 @@ M_MAX, PATH_MAX, RING = 8, 16, 4  # outputs in a block, nodes of a path that one
 # Places of a window whose words make one step. They meet the outputs as these were, so an output moves by the sum of what all
 # of them ask for: in one step of 200 and more the loss of skip-gram grew beyond all bounds at the default learning rate.
 C_MAX = 32
+# Nodes nearest the Huffman root that each of several threads has copies of; the 256th lies on 40 paths a chunk. Two threads
+# over one, skip-gram and CBOW: 1.5 and .9 without, 1.7 and 1.5 with 64 copies, 1.8 and 1.7 with 256, no more with 1024.
+NEAR = 256
 POOL = 64  # noise words at hand, a power of two; see cpu.noise_outputs
 LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
 
@@ -60,6 +63,8 @@ class Outputs(NamedTuple):
     signs: Any  # (..,) float32: +1, -1, 0 leave alone | uint8: bits of a Huffman path
     at: Any  # int64
     total: Any  # int64
+    near: Any  # (H, S) float32 | None: this thread's copies of the last rows
+    first: Any  # int64: the number of the first of these
 
 
 class Scratch(NamedTuple):
@@ -82,6 +87,9 @@ class Scratch(NamedTuple):
     counts: Any  # (2**group, room) float32: multiplicity of (mask, output)
     g: Any  # float32: lr * gradient of each logit, M_MAX a row; C + 1 rows, or group + 1 for each block of outputs
     loss: Any  # (16,) float32: loss of the sentence so far
+    near: Any  # (H, S) float32 | None: this thread's copies of the H nodes nearest the Huffman root
+    before: Any  # (H, S) float32 | None: the same as they were when the chunk began
+    workers: int  # threads at work on the same matrices
     hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
     error: Any  # (group, S) float32: and what flows back to them                 neu1e
 
@@ -113,8 +121,13 @@ def make_counts(group: int, negative: int, outputs: int) -> Any:
     return counts
 
 
-def make_scratch(longest: int, outputs: int, size: int, group: int = 1, negative: int = 0) -> Scratch:
-    """Working memory for chunks of up to `longest` tokens, rows of `size` floats and up to `outputs` output rows a group."""
+def make_scratch(
+    longest: int, outputs: int, size: int, group: int = 1, negative: int = 0, near: int = 0, workers: int = 1
+) -> Scratch:
+    """Working memory for chunks of up to `longest` tokens, rows of `size` floats and up to `outputs` output rows a group.
+
+    near: how many of the nodes nearest the root this thread has its own copies of.
+    """
     contexts, blocks = max(C_MAX, group), max(1, -(-outputs // M_MAX))  # CBOW has one input row a centre
     return Scratch(
         words=np.zeros(max(longest, 1), np.int32),
@@ -134,6 +147,9 @@ def make_scratch(longest: int, outputs: int, size: int, group: int = 1, negative
         counts=make_counts(group, negative, outputs),
         g=aligned((max(contexts + 1, (group + 1) * blocks) * M_MAX,)),
         loss=aligned((ROW_ALIGN,)),
+        near=aligned((near, size)) if near else None,
+        before=aligned((near, size)) if near else None,
+        workers=workers,
         hidden=aligned((group, size)),
         error=aligned((group, size)),
     )

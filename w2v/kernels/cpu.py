@@ -12,6 +12,8 @@ Noise is chosen, and the rows of outputs are asked for, AHEAD groups early: they
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
+The nodes nearest the Huffman root are no sparse updates: every thread would write them all the time, and their lines would go
+to and fro between the caches. Each of several threads works on copies, and gives back its changes at the end of the chunk.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from .tiles import score, update
 from .walk import (
     AHEAD,
     NEXT,
+    borrow_nodes,
     fill_pool,
     find_contexts,
     next_sentence,
@@ -34,6 +37,7 @@ from .walk import (
     prefetch_context,
     prefetch_paths,
     reach_of_group,
+    return_nodes,
 )
 
 
@@ -90,14 +94,16 @@ def skipgram_hs(
     sum_j log sigma((1 - 2 b_j) w_in[c] . w_node[j])          (Mikolov et al. 2013b, eq. 3)
     """
     at = 0
+    borrow_nodes(w_node, scratch.near, scratch.before)
     while at < tokens.size:
         n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
         for i in range(-3 * NEXT, 0):
             prefetch_paths(i, n, tree, w_node, scratch)
         for i in range(n):
             prefetch_paths(i, n, tree, w_node, scratch)
-            meet_contexts(i, n, 1, path_list(i, tree, scratch), w_in, w_node, lock, lr, options, scratch, stats)
+            meet_contexts(i, n, 1, path_list(i, tree, w_node, scratch), w_in, w_node, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
+    return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
 
 @kernel
@@ -153,14 +159,16 @@ def cbow_hs(
     sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
     """
     at = 0
+    borrow_nodes(w_node, scratch.near, scratch.before)
     while at < tokens.size:
         n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
         for i in range(-3 * NEXT, 0):
             prefetch_paths(i, n, tree, w_node, scratch)
         for i in range(n):
             prefetch_paths(i, n, tree, w_node, scratch)
-            meet_path(i, n, path_list(i, tree, scratch), w_in, w_node, lock, lr, options, scratch, stats)
+            meet_path(i, n, path_list(i, tree, w_node, scratch), w_in, w_node, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
+    return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
 
 # --- who meets whom ---------------------------------------------------------------------------------------------------
@@ -182,14 +190,16 @@ def meet_contexts(i, n, group, outputs, w_in, w_y, lock, lr, options, scratch, s
 def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
     """`count` context rows meet the outputs block by block, and are moved by each."""
     size, per = w_y.shape[1], scratch.per[outputs.total]
+    near, y_first = outputs.near, outputs.first
     for first in range(0, outputs.total, per):
         at, rows = outputs.at + first, min(per, outputs.total - first)
-        score(w_in, scratch.x_off, scratch.x_mask, count, w_y, outputs.rows, at, rows, outputs.signs, scratch.counts, first,
-              lr, options.clamp, options.skip, size, scratch.g, 0, scratch.loss)  # fmt: skip
+        score(w_in, scratch.x_off, scratch.x_mask, count, w_y, near, y_first, outputs.rows, at, rows, outputs.signs,
+              scratch.counts, first, lr, options.clamp, options.skip, size, scratch.g, 0, scratch.loss)  # fmt: skip
         if lock is None:  # decided at compile time, by the type
-            update(w_in, None, scratch.x_off, count, None, w_y, outputs.rows, at, rows, size, scratch.g, 0)
+            update(w_in, None, scratch.x_off, count, None, w_y, near, y_first, outputs.rows, at, rows, size, scratch.g, 0)
         else:
-            update(w_in, None, scratch.x_off, count, scratch.x_lock, w_y, outputs.rows, at, rows, size, scratch.g, 0)
+            update(w_in, None, scratch.x_off, count, scratch.x_lock, w_y, near, y_first, outputs.rows, at, rows, size,
+                   scratch.g, 0)  # fmt: skip
 
 
 @helper
@@ -207,13 +217,14 @@ def meet_hidden(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
     size, per, g_at = w_in.shape[1], scratch.per[outputs.total], 0
     for first in range(0, outputs.total, per):
         at, rows = outputs.at + first, min(per, outputs.total - first)
-        score(scratch.hidden, scratch.x_off, scratch.x_mask, count, w_out, outputs.rows, at, rows, outputs.signs,
+        score(scratch.hidden, scratch.x_off, scratch.x_mask, count, w_out, None, 0, outputs.rows, at, rows, outputs.signs,
               scratch.counts, first, lr, options.clamp, options.skip, size, scratch.g, g_at, scratch.loss)  # fmt: skip
         g_at += (count + 1) * M_MAX
     g_at = 0
     for first in range(0, outputs.total, per):
         at, rows = outputs.at + first, min(per, outputs.total - first)
-        update(scratch.hidden, scratch.error, scratch.x_off, count, None, w_out, outputs.rows, at, rows, size, scratch.g, g_at)
+        update(scratch.hidden, scratch.error, scratch.x_off, count, None, w_out, None, 0, outputs.rows, at, rows, size,
+               scratch.g, g_at)  # fmt: skip
         g_at += (count + 1) * M_MAX
     scatter_errors(i, n, options.group, w_in, lock, options, scratch)
 
@@ -227,11 +238,12 @@ def meet_path(i, n, path, w_in, w_node, lock, lr, options, scratch, stats):
     stats[1] += 1
     size = w_in.shape[1]
     for first in range(0, path.total, PATH_MAX):
-        score_path(scratch.hidden, w_node, path.rows, path.signs, path.at + first, min(PATH_MAX, path.total - first),
-                   lr, options.clamp, options.skip, size, scratch.g, first, scratch.loss)  # fmt: skip
+        score_path(scratch.hidden, w_node, path.near, path.first, path.rows, path.signs, path.at + first,
+                   min(PATH_MAX, path.total - first), lr, options.clamp, options.skip, size, scratch.g, first,
+                   scratch.loss)  # fmt: skip
     for first in range(0, path.total, PATH_MAX):
-        update_path(scratch.hidden, scratch.error, w_node, path.rows, path.at + first, min(PATH_MAX, path.total - first),
-                    size, scratch.g, first)  # fmt: skip
+        update_path(scratch.hidden, scratch.error, w_node, path.near, path.first, path.rows, path.at + first,
+                    min(PATH_MAX, path.total - first), size, scratch.g, first)  # fmt: skip
     scatter_errors(i, n, 1, w_in, lock, options, scratch)
 
 

@@ -10,7 +10,8 @@ multiplicity n_cm: how many centres of the block's group train it; 0 for none. T
 A word that stands twice among the contexts, or twice among the noise words, is the same row twice and moves twice.
 Every micro-kernel is written twice: in numpy, which says what it does and stands in where the JIT is off, and as vectors.
 Input rows are addressed by their offset in floats from the start of the matrix, output rows by their number, which is turned
-into such an offset here; both in int64: matrices pass 2**31 elements.
+into such an offset here; both in int64: matrices pass 2**31 elements. With `near`, output rows from number y_first on are the
+copies in it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import M_MAX, ROW_ALIGN, simd
-from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, signs_numpy, switch
+from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
 SLOTS = 2 * M_MAX  # accumulators of a tile: 2 contexts x 8 outputs take half of the registers of AVX-512
@@ -37,9 +38,11 @@ def _rows(w: Any, offsets: Any, size: int) -> Any:
     return [w.reshape(-1)[o : o + size] for o in offsets]
 
 
-def _score_numpy(w_x, x_off, x_mask, n_x, w_y, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
+def _score_numpy(  # type: ignore[no-untyped-def]
+    w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
+):
     x = np.stack(_rows(w_x, x_off[:n_x], size))
-    y = w_y[y_row[y_at : y_at + n_y]]
+    y = np.stack(rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y]))
     s = signs_numpy(sign[y_at : y_at + n_y])
     n = counts[x_mask[:n_x], column : column + n_y]
     u = (x @ y.T) * s
@@ -48,8 +51,8 @@ def _score_numpy(w_x, x_off, x_mask, n_x, w_y, y_row, y_at, n_y, sign, counts, c
     loss[0] += np.sum(n * np.abs(s) * (np.maximum(-u, 0) + np.log1p(t)), dtype=np.float32)
 
 
-def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    x, y = _rows(w_x, x_off[:n_x], size), [w_y[row] for row in y_row[y_at : y_at + n_y]]
+def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+    x, y = _rows(w_x, x_off[:n_x], size), rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y])
     to = x if w_to is None else _rows(w_to, x_off[:n_x], size)
     gs = g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
     x_step, y_step = gs @ np.stack(y), np.zeros((n_y, size), np.float32)
@@ -67,7 +70,9 @@ def _prefetch_numpy(w, offset, size):  # type: ignore[no-untyped-def]
 # --- vectors ----------------------------------------------------------------------------------------------------------
 
 
-def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
+def _emit_score(  # type: ignore[no-untyped-def]
+    b, w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
+):
     g, last = b.gep(g, [g_at]), b.sub(n_x, I64(1))
     tiles = b.sdiv(b.add(n_x, I64(1)), I64(2))
 
@@ -79,7 +84,7 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_row, y_at, n_y, sign, counts,
     def multiply(rows: int, t: ir.Value, width: int) -> None:
         """Store <x_c, y_m> in g, for one or two contexts and all outputs."""
         first, second, _ = contexts(t)
-        y = [row_at(b, w_y, y_row, b.add(y_at, I64(m)), size) for m in range(rows)]
+        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m)), size) for m in range(rows)]
 
         def products(*xs: ir.Value) -> list[Vec]:
             def column(d: ir.Value, sums: Any) -> list[Vec]:
@@ -147,11 +152,11 @@ def _emit_score(b, w_x, x_off, x_mask, n_x, w_y, y_row, y_at, n_y, sign, counts,
     switch(b, n_y, M_MAX, block)
 
 
-def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
     g, vectors = b.gep(g, [g_at]), b.sdiv(size, I64(LANES))
 
     def block(rows: int) -> None:
-        y = [row_at(b, w_y, y_row, b.add(y_at, I64(m)), size) for m in range(rows)]
+        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m)), size) for m in range(rows)]
 
         def column(d: ir.Value, _: Any) -> list[Vec]:
             at = b.mul(d, I64(LANES))
@@ -200,16 +205,20 @@ else:
 
     @intrinsic
     def score(  # type: ignore[no-untyped-def]
-        typingctx, w_x, x_off, x_mask, n_x, w_y, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
-    ):
+        typingctx, w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size,
+        g, g_at, loss,
+    ):  # fmt: skip
         """g_cm and the loss of one block; `g` holds M_MAX numbers a context."""
-        kinds = (w_x, x_off, x_mask, i64, w_y, y_row, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, i64, loss)
-        return void(*kinds), lower(_emit_score, tables=(9,))
+        kinds = (w_x, x_off, x_mask, i64, w_y, near, i64, y_row, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, i64, loss)
+        return void(*kinds), lower(_emit_score, tables=(11,))
 
     @intrinsic
-    def update(typingctx, w_x, w_to, x_off, n_x, x_lock, w_y, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+    def update(  # type: ignore[no-untyped-def]
+        typingctx, w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at
+    ):
         """x_c += lock_c sum_m g_cm y_m (in w_to, if given), y_m += sum_c g_cm x_c."""
-        return void(w_x, w_to, x_off, i64, x_lock, w_y, y_row, i64, i64, i64, g, i64), lower(_emit_update)
+        kinds = (w_x, w_to, x_off, i64, x_lock, w_y, near, i64, y_row, i64, i64, i64, g, i64)
+        return void(*kinds), lower(_emit_update)
 
     @intrinsic
     def prefetch(typingctx, w, offset, size):  # type: ignore[no-untyped-def]

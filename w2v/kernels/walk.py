@@ -91,20 +91,52 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
 @helper
 def noise_list(i, options, scratch):
     """What `noise_outputs` has chosen for the group of centres from i."""
-    return Outputs(scratch.y_row, scratch.sign, ring_slot(i, options.group) * scratch.room, options.group + options.negative)
+    at = ring_slot(i, options.group) * scratch.room
+    return Outputs(scratch.y_row, scratch.sign, at, options.group + options.negative, None, 0)
 
 
 @helper
-def path_list(i, tree, scratch):
+def path_list(i, tree, w_node, scratch):
     """Outputs of centre i: the inner nodes of its Huffman path, as they stand in the tree."""
     word = np.int64(scratch.words[i])
-    return Outputs(tree.points, tree.codes, tree.offsets[word], tree.offsets[word + 1] - tree.offsets[word])
+    at, nodes = tree.offsets[word], tree.offsets[word + 1] - tree.offsets[word]
+    return Outputs(tree.points, tree.codes, at, nodes, scratch.near, w_node.shape[0] - near_count(scratch.near))
+
+
+@helper
+def near_count(near):
+    """How many nodes it has copies of."""
+    return 0 if near is None else near.shape[0]
+
+
+@helper
+def borrow_nodes(w_node, near, before):
+    """Copy the nodes nearest the root, whose numbers are the highest, twice: to work on, and to tell what has changed."""
+    if near is not None:
+        first = w_node.shape[0] - near.shape[0]
+        for k in range(near.shape[0]):
+            for d in range(near.shape[1]):
+                near[k, d] = before[k, d] = w_node[first + k, d]
+
+
+@helper
+def return_nodes(w_node, near, before, workers):
+    """Add this thread's share of what has become of its copies: among all threads, the mean of their changes.
+
+    Not the sum: by so many steps each thread brings a node near where it wants it, and the sum would overshoot.
+    """
+    if near is not None:
+        first, share = w_node.shape[0] - near.shape[0], np.float32(1) / np.float32(workers)
+        for k in range(near.shape[0]):
+            for d in range(near.shape[1]):
+                w_node[first + k, d] += share * (near[k, d] - before[k, d])
 
 
 @helper
 def prefetch_paths(i, n, tree, w_node, scratch):
     """Ask for the rows of the path NEXT centres from i; well before that for the path itself, and where it stands."""
     stride = w_node.shape[1]
+    hot = HOT_NODES if scratch.near is None else near_count(scratch.near)  # other threads have the other ones in their caches
     if i + 3 * NEXT < n:
         prefetch(tree.offsets, np.int64(scratch.words[i + 3 * NEXT]), 1)
     if 0 <= i + 2 * NEXT < n:
@@ -115,7 +147,7 @@ def prefetch_paths(i, n, tree, w_node, scratch):
         word = np.int64(scratch.words[i + NEXT])
         for k in range(tree.offsets[word + 1] - 1, tree.offsets[word] - 1, -1):  # from the leaf towards the root
             node = np.int64(tree.points[k])
-            if node >= w_node.shape[0] - HOT_NODES:
+            if node >= w_node.shape[0] - hot:
                 break
             prefetch(w_node, node * stride, stride)
 
