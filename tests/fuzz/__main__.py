@@ -64,9 +64,7 @@ def one(target: Target, options: argparse.Namespace) -> int:
     """The edits, in this process."""
     faulthandler.enable()
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=options.dir) as name:
-        for data in target.seeds():  # compiles what is compiled, and imports what is imported on first use
-            target.place(Path(name, "input"), data)
-            target.check(target.read(Path(name, "input")))
+        _warm_up(target, Path(name, "input"))
         _limit_memory()
         began = time.monotonic()
         outcomes, findings, slowest, largest = run(target, options.runs, options.seed, Path(name), options.keep)
@@ -77,6 +75,13 @@ def one(target: Target, options: argparse.Namespace) -> int:
     for kind, count in findings.most_common():
         sys.stdout.write(f"    {count} x {kind}\n")
     return bool(findings)
+
+
+def _warm_up(target: Target, path: Path) -> None:
+    """Compile what is compiled, and import what is imported on first use."""
+    for data in target.seeds():
+        target.place(path, data)
+        target.check(target.read(path))
 
 
 def _limit_memory() -> None:
@@ -90,9 +95,10 @@ def covered(target: Target, options: argparse.Namespace) -> int:
     """Coverage-guided, by atheris, in this process, which libFuzzer ends itself: with code 77 for a finding."""
     import atheris
 
+    folder = Path(tempfile.mkdtemp(prefix="atheris-", dir=options.dir))
+    _warm_up(target, folder / "input")
     for function in functions():
         atheris.instrument_func(function)
-    folder = Path(tempfile.mkdtemp(prefix="atheris-", dir=options.dir))
     corpus = folder / "corpus"
     corpus.mkdir()
     for i, data in enumerate(target.seeds()):
@@ -111,8 +117,9 @@ def covered(target: Target, options: argparse.Namespace) -> int:
 
 
 def functions() -> Iterator[types.FunctionType]:
-    """All functions and methods of the package that are loaded; compiled ones are none."""
-    modules = [module for name, module in sorted(sys.modules.items()) if name.split(".")[0] == "w2v"]
+    """All functions and methods of the package that are loaded, but for those that are compiled, or are a part of such."""
+    names = [name for name in sorted(sys.modules) if name.split(".")[0] == "w2v" and name.split(".")[:2] != ["w2v", "kernels"]]
+    modules = [sys.modules[name] for name in names]
     for module in modules:
         for thing in [*vars(module).values()]:
             things = vars(thing).values() if isinstance(thing, (type, types.SimpleNamespace)) else [thing]
