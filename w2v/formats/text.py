@@ -1,8 +1,8 @@
 """Rows of text, "word number number ...": the body of word2vec's text format, of fastText's .vec and of GloVe's files.
 
 A row ends in its D numbers; whatever stands before them is the word, spaces included (GloVe's 840B vectors have such
-words). Numbers are parsed by numpy's loadtxt a megabyte at a time, 65 ns each; only a piece in which something is
-unusual, or wrong, is looked at row by row.
+words). Pieces of a megabyte are parsed by numpy's loadtxt, 190 ns a number; only one in which something is unusual, or
+wrong, is looked at row by row. In a file so long that a compiler pays, decimals.py takes all that is ordinary.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .pieces import Pieces
 logger = logging.getLogger(__name__)
 
 _PIECE = 1 << 20
+_LONG = 32  # pieces before decimals.py takes over: numba's import takes the time of as many
 _NUMBER = 40  # bytes of the longest number and its separator; numpy writes at most 25
 
 
@@ -35,15 +36,18 @@ def read_rows(source: Source, dim: int, rows: int | None, options: Options, firs
         source.check_room(wanted * (2 * dim + 1) - 1, f"{wanted} vectors of {dim} numbers as text")
     reader = _Reader(source.name, dim, options, first_line, wanted if rows is not None and source.plain else None)
     pieces = Pieces(source, _PIECE, MAX_WORD + _NUMBER * dim)
-    left = 0
+    left = number = 0
     while not pieces.ended and (wanted is None or reader.count < wanted):
         data = pieces.next(left).tobytes()
+        number += 1
+        done = reader.add_compiled(data, wanted) if number > _LONG else 0
         cut = len(data) if pieces.ended else data.rfind(b"\n") + 1
-        lines = data[:cut].split(b"\n")
+        lines = data[done:cut].split(b"\n")
         if not lines[-1]:
             lines.pop()
-        used = reader.add(lines, None if wanted is None else wanted - reader.count)
-        left = len(data) - (cut if used == len(lines) else sum(len(line) + 1 for line in lines[:used]))
+        more = wanted is None or reader.count < wanted
+        used = reader.add(lines, None if wanted is None else wanted - reader.count) if lines and more else 0
+        left = len(data) - (cut if used == len(lines) else done + sum(len(line) + 1 for line in lines[:used]))
     if rows is not None and wanted is not None and reader.count < wanted:
         message = f"{source.name} ends after {reader.count} of {wanted} vectors"
         raise TruncatedError(message, "the file is cut off, or its header is wrong")
@@ -67,6 +71,20 @@ class _Reader:
     def count(self) -> int:
         """Rows taken so far."""
         return self._matrix.filled
+
+    def add_compiled(self, data: bytes, wanted: int | None) -> int:
+        """Take rows from the start of the data, as long as they are ordinary and wanted; says how many bytes that took."""
+        from .decimals import ordinary_rows
+
+        whole = data.rfind(b"\n") + 1
+        most = whole // (2 * self._dim + 1)  # a digit and a separator each, at least
+        most = most if wanted is None else min(most, wanted - self.count)
+        rows, words = np.empty((most, self._dim), self._parsed), np.empty(whole, np.uint8)
+        count, done, written = ordinary_rows(np.frombuffer(data, np.uint8, whole), most, rows, words)
+        self._words.append(words[:written].tobytes())
+        self._line += count
+        self._matrix.add(rows[:count])
+        return int(done)
 
     def add(self, lines: list[bytes], wanted: int | None) -> int:
         """Take up to `wanted` rows from the lines; says how many lines that took."""

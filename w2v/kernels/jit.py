@@ -25,11 +25,11 @@ def _cache_wanted() -> bool:
     return os.environ.get("W2V_CACHE", "1") != "0"
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any], fastmath: Any = FASTMATH) -> Any:
     """Compile lazily, without the GIL, with a disk cache where a directory is writable (W2V_CACHE=0 turns it off)."""
     if numba.config.DISABLE_JIT:
         return _wrapping_around(function)
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "_nrt": False}
     compiled: Any = numba.njit(**options)(function)
     if _cache_wanted():
         with suppress(RuntimeError):  # no writable cache directory
@@ -48,6 +48,11 @@ def _wrapping_around(function: Callable[..., Any]) -> Any:
     return run
 
 
-def helper(function: Callable[..., Any]) -> Any:
+def helper(function: Callable[..., Any], fastmath: Any = FASTMATH) -> Any:
     """A compiled function that only kernels call: cached inside its callers, never on its own."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath=FASTMATH, _nrt=False, forceinline=True)(function)
+    return numba.njit(nogil=True, error_model="numpy", fastmath=fastmath, _nrt=False, forceinline=True)(function)
+
+
+# For arithmetic that must be rounded as IEEE 754 says, operation by operation.
+exact_kernel = functools.partial(kernel, fastmath=False)
+exact_helper = functools.partial(helper, fastmath=False)
