@@ -67,7 +67,8 @@ def bench(
     )
     table = common.compare(seconds, text.words * work.epochs)
     flops = useful_flops(work, ours.encoded(text)[0], ours.last) / statistics.median(seconds["w2v"])
-    row = {"model": work.model, **asdict(work), "workers": workers, "first_call_seconds": round(loading, 2)}
+    row = {"model": work.model, **asdict(work), "workers": workers, "words": text.words}
+    row["first_call_seconds"] = round(loading, 2)
     return {**row, "gflops": round(flops / 1e9, 1), "share_of_peak": round(flops / 1e9 / top, 3), "contestants": table}
 
 

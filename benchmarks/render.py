@@ -61,8 +61,8 @@ def training(results: Results) -> Iterator[str]:
         ]
         for row in found["rows"]
     ]
-    yield f"**Training** on {found['words'] / 1e6:.1f} M words, a vocabulary of {found['vocabulary']:,}; raw words a"
-    yield "second, without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300: window 8, 10."
+    yield f"**Training**, on {lengths(found['rows'])}; raw words a second,"
+    yield "without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300: window 8, 10."
     yield ""
     yield from table(head, rows)
     yield ""
@@ -71,6 +71,12 @@ def training(results: Results) -> Iterator[str]:
     yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s. The share counts the multiply-adds that"
     yield "the model asks for; those that neighbouring centres share are done once and counted for each: it may pass 100%."
     yield f"The first call in a process loads a kernel in {loading:.1f} s at most, not counted above."
+
+
+def lengths(rows: list[dict[str, Any]]) -> str:
+    """How many words were trained on, for each vector size."""
+    words = {row["vector_size"]: row["words"] for row in rows}
+    return ", ".join(f"{number / 1e6:.1f} M words at D={size}" for size, number in words.items())
 
 
 def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -87,7 +87,10 @@ def test_kernels_import_nothing_else_of_w2v(path):
         assert not name.startswith("w2v") or name == "w2v.kernels" or name.startswith("w2v.kernels.")
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) in WITHOUT_NUMBA[:-1] and name_of(p) not in COMPILED], ids=name_of)
+INTERPRETED = [path for path in MODULES if room_of(path) in WITHOUT_NUMBA[:-1] and name_of(path) not in COMPILED]
+
+
+@pytest.mark.parametrize("path", INTERPRETED, ids=name_of)
 def test_rooms_without_compiled_code_name_no_compiler(path):
     for name, _ in imports_of(path):
         assert name.split(".")[0] not in ("numba", "llvmlite")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from . import sampling
 from .config import CbowGradient, Saturation, TrainConfig
 from .huffman import build_tree
-from .kernels import LIMIT, Options, Tree, ops
+from .kernels import LIMIT, Options, Tree, aligned, ops
 from .weights import Weights
 
 
@@ -87,4 +87,6 @@ def chunk_streams(seed: int, epoch: int, chunk: int) -> NDArray[np.uint64]:
         for part in (seed, chunk, epoch):
             state[0] ^= np.uint64(part & 0xFFFFFFFFFFFFFFFF)
             state[0] = ops.draw(state, 0)
-        return np.array([ops.draw(state, 0), ops.draw(state, 0)], np.uint64)
+        streams: NDArray[np.uint64] = aligned((2,), np.uint64)  # written at every draw: no other thread may share its line
+        streams[:] = ops.draw(state, 0), ops.draw(state, 0)
+        return streams

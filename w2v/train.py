@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from . import device as devices
 from .config import TrainConfig
 from .errors import ConfigError, DeviceError, TrainingError
-from .kernels import M_MAX, NEAR, Scratch, make_scratch
+from .kernels import M_MAX, NEAR, Scratch, aligned, make_scratch
 from .passes import Tables, chunk_streams, make_passes, make_tables
 from .weights import Weights
 
@@ -369,7 +369,7 @@ class _Trainer:
         totals = np.zeros(3)
         for number, path in enumerate(self.passes):
             rng = chunk_streams(self.config.seed, epoch, chunk)
-            stats = np.zeros(3)
+            stats = aligned((3,), np.float64)
             path.kernel(
                 tokens, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
                 alpha, path.options, rng, scratch[number], stats,

@@ -100,11 +100,22 @@ def padded(size: int) -> int:
 
 
 def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
-    """A zeroed array that starts on a 64-byte line."""
+    """A zeroed array that starts on a 64-byte line, and has its lines, and their neighbours, to itself.
+
+    Small arrays lie side by side otherwise: where those of two threads met in a line (the random streams, of 16 bytes), each
+    write of one took it from the other, and two threads were no faster than one.
+    """
     count = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    raw = np.zeros(count + 64, np.uint8)
-    start = -raw.ctypes.data % 64
+    raw = np.zeros(-(-count // 128) * 128 + 128, np.uint8)
+    start = -raw.ctypes.data % 128
     return raw[start : start + count].view(dtype).reshape(shape)
+
+
+def _apart(array: Any) -> Any:
+    """A copy on lines of its own."""
+    out = aligned(array.shape, array.dtype)
+    out[...] = array
+    return out
 
 
 def make_counts(group: int, negative: int, outputs: int) -> Any:
@@ -129,7 +140,7 @@ def make_scratch(
     near: how many of the nodes nearest the root this thread has its own copies of.
     """
     contexts, blocks = max(C_MAX, group), max(1, -(-outputs // M_MAX))  # CBOW has one input row a centre
-    return Scratch(
+    made = Scratch(
         words=np.zeros(max(longest, 1), np.int32),
         reach=np.zeros(max(longest, 1), np.int32),
         rows=np.zeros(max(longest, 1), np.int64),
@@ -145,11 +156,12 @@ def make_scratch(
         turn=np.zeros(1, np.int64),
         bits=np.zeros(1, np.uint64),
         counts=make_counts(group, negative, outputs),
-        g=aligned((max(contexts + 1, (group + 1) * blocks) * M_MAX,)),
-        loss=aligned((ROW_ALIGN,)),
-        near=aligned((near, size)) if near else None,
-        before=aligned((near, size)) if near else None,
+        g=np.zeros((max(contexts + 1, (group + 1) * blocks) * M_MAX,), np.float32),
+        loss=np.zeros((ROW_ALIGN,), np.float32),
+        near=np.zeros((near, size), np.float32) if near else None,
+        before=np.zeros((near, size), np.float32) if near else None,
         workers=workers,
-        hidden=aligned((group, size)),
-        error=aligned((group, size)),
+        hidden=np.zeros((group, size), np.float32),
+        error=np.zeros((group, size), np.float32),
     )
+    return Scratch(*(_apart(part) if isinstance(part, np.ndarray) else part for part in made))
