@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,13 @@ def times(row: dict[str, Any], peer: str) -> str:
 def training(results: Results) -> Iterator[str]:
     found = results["train"]
     peers = [p for p in PEERS if any(p in row["contestants"] for row in found["rows"])]
-    head = ["model", "D", "threads", "w2v, words/s", "gensim", *(f"against {p}" for p in peers), "share of FMA peak"]
+    head = ["model", "D", "threads", "words", "w2v, words/s", "gensim", *(f"against {p}" for p in peers), "share of FMA peak"]
     rows = [
         [
             row["model"],
             str(row["vector_size"]),
             str(row["workers"]),
+            millions(row),
             rate(row["contestants"]["w2v"]),
             rate(row["contestants"]["gensim"]) if "gensim" in row["contestants"] else "",
             *(times(row, p) for p in peers),
@@ -61,8 +63,8 @@ def training(results: Results) -> Iterator[str]:
         ]
         for row in found["rows"]
     ]
-    yield f"**Training**, on {lengths(found['rows'])}; raw words a second,"
-    yield "without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300: window 8, 10."
+    yield "**Training**; raw words a second, without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300:"
+    yield "window 8, 10."
     yield ""
     yield from table(head, rows)
     yield ""
@@ -73,17 +75,17 @@ def training(results: Results) -> Iterator[str]:
     yield f"The first call in a process loads a kernel in {loading:.1f} s at most, not counted above."
 
 
-def lengths(rows: list[dict[str, Any]]) -> str:
-    """How many words were trained on, for each vector size."""
-    words = {row["vector_size"]: row["words"] for row in rows}
-    return ", ".join(f"{number / 1e6:.1f} M words at D={size}" for size, number in words.items())
+def millions(row: dict[str, Any]) -> str:
+    """How many words were trained on."""
+    return f"{row['words'] / 1e6:.0f} M"
 
 
 def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:
     """What more threads bring, where both were measured."""
-    rates = {(r["model"], r["vector_size"], r["workers"]): r["contestants"]["w2v"]["per_second"] for r in rows}
+    work_of = itemgetter("model", "vector_size", "words")
+    rates = {(work_of(r), r["workers"]): r["contestants"]["w2v"]["per_second"] for r in rows}
     for workers in sorted({r["workers"] for r in rows} - {1}):
-        gains = [f / rates[m, d, 1] for (m, d, w), f in rates.items() if w == workers and (m, d, 1) in rates]
+        gains = [rate / rates[work, 1] for (work, w), rate in rates.items() if w == workers and (work, 1) in rates]
         if gains:
             yield f"{workers} threads over one: {min(gains):.2f} to {max(gains):.2f} times as fast."
 
@@ -173,7 +175,8 @@ def draw(results: Results, path: Path) -> None:
         places = [-place - i * height for place in range(len(rows))]
         bars = axes.barh(places, values, height, label=name)
         axes.bar_label(bars, [f"{v:.2f}" if v else "" for v in values], padding=2, fontsize=7)
-    axes.set_yticks([-place - 0.4 + height / 2 for place in range(len(rows))], [r["model"] for r in rows], fontsize=8)
+    labels = [f"{r['model']}, {millions(r)} words" for r in rows]
+    axes.set_yticks([-place - 0.4 + height / 2 for place in range(len(rows))], labels, fontsize=8)
     axes.set_xlabel("million words a second, one thread, D=100")
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)

@@ -101,7 +101,7 @@ def test_readme_gets_the_figures_and_keeps_the_rest(results):
     assert done.startswith("before\n")
     assert done.endswith("after\n")
     assert "old" not in done
-    assert "| CBOW | 100 | 1 | 2.00 M | 133 k | 15.0 × | 50% |" in done
+    assert "| CBOW | 100 | 1 | 17 M | 2.00 M | 133 k | 15.0 × | 50% |" in done
     assert "2 threads over one: 1.00 to 1.00" in done
     assert "| reading | 2.00 M words/s | 8.0 × |" in done
     assert render.insert(done, render.section(render.read(results), "speed.png")) == done
