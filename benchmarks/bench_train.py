@@ -43,24 +43,27 @@ def useful_flops(work: Work, vocab: Any, result: Any) -> float:
     return sum(e.pairs for e in result.epochs) * outputs * 3 * work.vector_size * 2
 
 
-def first_call(work: Work) -> float:
-    """Seconds of the first training in this process: kernels are loaded from numba's cache, or compiled."""
+def first_call(work: Work) -> tuple[float, bool]:
+    """Seconds of the first training in this process, and whether kernels were compiled in it, not loaded from the cache."""
     from w2v.corpus import encode
+    from w2v.kernels import cpu
     from w2v.train import train
 
     from .contestants import config_of
 
     vocab, corpus = encode([["a", "b", "c", "d"]] * 8, min_count=1)
-    start = time.perf_counter()
+    kernels = (cpu.skipgram_ns, cpu.skipgram_hs, cpu.cbow_ns, cpu.cbow_hs)
+    missed = lambda: sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels)  # noqa: E731
+    before, start = missed(), time.perf_counter()
     train(corpus, vocab.counts, config_of(work, 1))
-    return time.perf_counter() - start
+    return time.perf_counter() - start, missed() > before
 
 
 def bench(
     work: Work, workers: int, text: common.Text, ours: Ours, peers: list[Any], turns: int, top: float
 ) -> dict[str, Any]:
     """One row: everybody's rate at the work."""
-    loading = first_call(work)
+    loading, compiled = first_call(work)
     runs = {c.name: c.prepare(text, work, workers) for c in (ours, *peers)}
     seconds = common.take_turns(
         {name: run for name, run in runs.items() if run is not None}, turns, {p.name for p in peers if p.once}
@@ -68,7 +71,7 @@ def bench(
     table = common.compare(seconds, text.words * work.epochs)
     flops = useful_flops(work, ours.encoded(text)[0], ours.last) / statistics.median(seconds["w2v"])
     row = {"model": work.model, **asdict(work), "workers": workers, "words": text.words}
-    row["first_call_seconds"] = round(loading, 2)
+    row.update(first_call_seconds=round(loading, 2), compiled=compiled)
     return {**row, "gflops": round(flops / 1e9, 1), "share_of_peak": round(flops / 1e9 / top, 3), "contestants": table}
 
 

@@ -68,11 +68,16 @@ def training(results: Results) -> Iterator[str]:
     yield ""
     yield from table(head, rows)
     yield ""
-    loading = max(row["first_call_seconds"] for row in found["rows"])
+    loading, compiling = (
+        max((row["first_call_seconds"] for row in found["rows"] if row["compiled"] == compiled), default=0.0)
+        for compiled in (False, True)
+    )
     yield from scaling(found["rows"])
     yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s. The share counts the multiply-adds that"
     yield "the model asks for; those that neighbouring centres share are done once and counted for each: it may pass 100%."
     yield f"The first call in a process loads a kernel in {loading:.1f} s at most, not counted above."
+    if compiling:
+        yield f"The first call of all compiles it, and the tables' code: {compiling:.1f} s at most."
 
 
 def millions(row: dict[str, Any]) -> str:

@@ -84,14 +84,13 @@ class Noise:
         self.alias, self.rng = alias, rng
         self.pool = [self._draw() for _ in range(POOL)]
         self.turn = 0
-        self.next = self._draw()
 
     def _draw(self) -> int:
         return int(ops.alias_draw(draw(self.rng, NOISE), self.alias))
 
     def take(self, number: int) -> list[int]:
         """Noise words for the next group: renew the oldest word of the pool, go through it in odd strides."""
-        self.pool[self.turn % POOL], self.next = self.next, self._draw()
+        self.pool[self.turn % POOL] = self._draw()
         self.turn += 1
         bits = int(draw(self.rng, NOISE))
         place, stride = bits % POOL, (bits >> 32) % POOL | 1

@@ -83,7 +83,6 @@ class Scratch(NamedTuple):
     per: Any  # (M + 1,) int64: how many of so many outputs go into each block
     pool: Any  # (POOL,) int64: the latest draws from the noise distribution
     turn: Any  # (1,) int64: how many of them this chunk has renewed
-    bits: Any  # (1,) uint64: what the next of them will be drawn with
     counts: Any  # (2**group, room) float32: multiplicity of (mask, output)
     g: Any  # float32: lr * gradient of each logit, M_MAX a row; C + 1 rows, or group + 1 for each block of outputs
     loss: Any  # (16,) float32: loss of the sentence so far
@@ -154,7 +153,6 @@ def make_scratch(
         per=np.array([max(1, -(-n // max(1, -(-n // M_MAX)))) for n in range(outputs + 1)], np.int64),
         pool=np.zeros(POOL, np.int64),
         turn=np.zeros(1, np.int64),
-        bits=np.zeros(1, np.uint64),
         counts=make_counts(group, negative, outputs),
         g=np.zeros((max(contexts + 1, (group + 1) * blocks) * M_MAX,), np.float32),
         loss=np.zeros((ROW_ALIGN,), np.float32),

@@ -52,14 +52,13 @@ def fill_pool(alias, rng, scratch):
     for k in range(POOL):
         scratch.pool[k] = alias_draw(draw(rng, NOISE), alias)
     scratch.turn[0] = 0
-    ask_for_noise(alias, rng, scratch)
 
 
 @helper
-def ask_for_noise(alias, rng, scratch):
-    """The bits of the next draw from the noise distribution, whose place in the table is on its way when it is made."""
-    scratch.bits[0] = draw(rng, NOISE)
-    prefetch(alias, below(scratch.bits[0], alias.shape[0]) * 2, 1)
+def ask_for_noise(alias, rng):
+    """Ask for the place in the table of the next noise word: its draw is looked at, and put back."""
+    prefetch(alias, below(draw(rng, NOISE), alias.shape[0]) * 2, 1)
+    rng[NOISE] -= ops.GOLDEN
 
 
 @helper
@@ -72,12 +71,12 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
         prefetch(w_out, word * stride, stride)
         scratch.y_row[at + k] = word
         scratch.sign[at + k] = np.float32(i + k < n)
-    fresh = alias_draw(scratch.bits[0], alias)
-    ask_for_noise(alias, rng, scratch)
+    fresh = alias_draw(draw(rng, NOISE), alias)
     scratch.pool[scratch.turn[0] & (POOL - 1)] = fresh  # the oldest makes room
     scratch.turn[0] += 1
     prefetch(w_out, fresh * stride, stride)
     bits = draw(rng, NOISE)
+    ask_for_noise(alias, rng)
     place, step = np.int64(bits & PLACE_BITS), np.int64((bits >> ops.S32) & PLACE_BITS) | 1  # odd: no place comes twice
     for k in range(at + group, at + group + options.negative):
         word, clash = scratch.pool[place & (POOL - 1)], False
