@@ -86,7 +86,8 @@ def contestants(**factors: float) -> dict:
 @pytest.fixture
 def results(tmp_path):
     machine = {"cpu": "cpu", "cores": 2, "memory_gb": 8.0, "date": "2030-01-01 10:00 UTC", "versions": {"w2v": "1"}}
-    row = {"model": "CBOW", "vector_size": 100, "words": 17e6, "share_of_peak": 0.5, "first_call_seconds": 0.2, "compiled": False}
+    row = {"model": "CBOW", "vector_size": 100, "words": 17e6, "share_of_peak": 0.5}
+    row |= {"first_call_seconds": 0.2, "compiled": False}
     rows = [{**row, "workers": n, "contestants": contestants(gensim=15.0 / n)} for n in (1, 2)]
     train = {"rows": rows, "peaks": {"fma_gflops_one_core": 100.0}}
     made = {"train": train, "corpus": {"rows": [{"what": "reading", "contestants": contestants(gensim=8.0)}]}}
