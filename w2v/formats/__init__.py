@@ -1,10 +1,10 @@
 """Files of vectors. Owns the list of formats: their names, their suffixes, and telling them apart by content.
 
 One file each: native.py (ours, on tensors.py), word2vec_bin.py and word2vec_text.py (word2vec.c, gensim, GoogleNews,
-fastText's .vec) with glove.py (on header.py, text.py and its decimals.py), fasttext.py (.bin, on subwords.py), gensim_import.py (.kv and
-.model, on pickled.py and arrays.py) and gensim_export.py. word2vec.py has gensim's names for what it can do with them.
-All stand on files.py (opening), pieces.py (reading by the piece), matrix.py, loaded.py (what readers hand over) and
-rows_out.py (what writers take).
+fastText's .vec) with glove.py (on header.py and text.py, with decimals.py for long files), fasttext.py (.bin, on
+subwords.py), gensim_import.py (.kv and .model, on pickled.py and arrays.py) and gensim_export.py. word2vec.py has
+gensim's names for what it can do with them. All stand on files.py (opening), pieces.py (reading by the piece),
+matrix.py, loaded.py (what readers hand over) and rows_out.py (what writers take).
 
 No reader runs what a file says, believes a header before checking it against the size of the file, or allocates much
 more than the file holds.
