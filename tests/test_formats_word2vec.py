@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import logging
 import os
@@ -228,6 +229,21 @@ def test_order_prefix_and_appending(tmp_path, kv):
     with pytest.raises(ConfigError, match="no attribute 'rank'"):
         kv.save_word2vec_format(tmp_path / "w", fvocab=tmp_path / "vocab", sort_attr="rank")
     assert not (tmp_path / "w").exists()
+
+
+def test_a_failed_read_leaves_nothing_for_the_garbage_collector(tmp_path):
+    """The file and its decompressor go with the error, on Python 3.13 too."""
+    path = tmp_path / "cut"
+    path.write_bytes(gzip.compress(b"3 2\na 1 2\nb 2 1\n" + b"c 4 5 " * 10)[:-12])
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(TruncatedError, match="cut off"):
+                formats.load(path)
+        assert [thing for thing in gc.get_objects() if isinstance(thing, Source)] == []
+    finally:
+        gc.enable()
 
 
 def test_a_failed_append_leaves_the_file_as_it_was(tmp_path, kv, monkeypatch):

@@ -1,4 +1,4 @@
-"""The errors users see. Owns their names and nothing else; the CLI prints them as one line with a hint.
+"""The errors users see. Owns their names, and how one takes the place of another; the CLI prints them as one line with a hint.
 
 Every message says what went wrong in one line; `hint` says what to do about it.
 """
@@ -15,6 +15,29 @@ class W2VError(Exception):
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+class Explained:
+    """A block: an error from it becomes what `explain` makes of it; None leaves it as it is, as errors of ours are left.
+
+    A class, because contextlib's generators stand in a cycle with their error on Python 3.13, which would keep the frames of
+    the error, and in them a decompressor of up to 256 MB, until a collection comes by.
+    """
+
+    def __init__(self, explain: Callable[[Exception], W2VError | None]) -> None:
+        self._explain = explain
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, W2VError):
+            ours = self._explain(error)
+            try:
+                if ours is not None:
+                    raise ours from error
+            finally:
+                del ours  # this frame is a part of its traceback: another cycle
 
 
 class ConfigError(W2VError, ValueError):

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CorpusError
+from ..errors import CorpusError, Explained
 from .compressed import ERRORS, HEAD, archive, decompressed
 
 STDIN = "-"
@@ -112,11 +112,11 @@ class Stream:
         self.name = "standard input" if place.name == STDIN else place.name
         self.position = 0
         self._owned = place.file is None and place.name != STDIN
-        with self._explained():
+        with Explained(self._explain):
             self._file = _open(place)
         self._opened = _state(self._file) if self._owned else None
         try:
-            with self._explained():
+            with Explained(self._explain):
                 self._raw = _Peekable(self._file)
                 head = self._raw.peek(HEAD)
                 self._text = _Peekable(decompressed(self._raw, head))
@@ -134,7 +134,7 @@ class Stream:
 
     def readinto(self, view: memoryview) -> int:
         """Fill (a part of) `view`; 0 at the end."""
-        with self._explained():
+        with Explained(self._explain):
             got = self._text.readinto(view)
         self.position += got
         if not got:
@@ -143,7 +143,7 @@ class Stream:
 
     def looks_binary(self) -> bool:
         """Whether it is a packed format unknown here, or the first bytes hold a NUL, as no text does."""
-        with self._explained():
+        with Explained(self._explain):
             return self._archive is not None or b"\0" in self._text.peek(TEXT_SAMPLE)
 
     def close(self) -> None:
@@ -176,33 +176,14 @@ class Stream:
         if _is_utf16(self._text.peek(TEXT_SAMPLE)):
             raise CorpusError(f"{self.name} is UTF-16 text; UTF-8 is needed", "convert it: iconv -f UTF-16 -t UTF-8")
 
-    def _explained(self) -> _Explained:
-        return _Explained(self)
-
-    def explain(self, error: BaseException) -> CorpusError:
-        """What went wrong, and where."""
-        reason = str(getattr(error, "strerror", None) or error)
+    def _explain(self, error: Exception) -> CorpusError | None:
+        """What went wrong with the source, and where."""
+        if not isinstance(error, ERRORS):
+            return None
+        reason = getattr(error, "strerror", None) or error
         raw = f" (byte {self._raw.position:,} of the file)" if hasattr(self, "_raw") else ""
         where = f" after {self.position:,} bytes of text{raw}" if self.position or raw else ""
         return CorpusError(f"cannot read {self.name}{where}: {reason}")
-
-
-class _Explained:
-    """Turns what reading raises into the stream's CorpusError.
-
-    A class, because contextlib's generators stand in a cycle with their error on Python 3.13, which would keep the frames of
-    the error, and in them a decompressor of up to 256 MB, until a collection comes by.
-    """
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ERRORS) and not isinstance(error, CorpusError):
-            raise self._stream.explain(error) from error
 
 
 def _open(place: Place) -> Any:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorpusError
+from ..errors import CorpusError, Explained
 
 Ids = NDArray[np.int32]
 
@@ -29,14 +27,14 @@ class ScratchFile:
     def __init__(self, directory: str | None) -> None:
         self._directory = directory
         self._lock = threading.Lock()
-        with self._explained():
+        with Explained(self._explain):
             self._file: IO[bytes] = tempfile.TemporaryFile(prefix="w2v-", dir=directory, buffering=0)
 
     def read(self, start: int, stop: int) -> Ids:
         """Ids start ... stop - 1, in fresh memory."""
         out = np.empty(stop - start, np.int32)
         view, done = out.view(np.uint8).data, 0
-        with self._explained():
+        with Explained(self._explain):
             while done < len(view):
                 got = self._read_at(view[done:], start * _WIDTH + done)
                 if got == 0:
@@ -47,7 +45,7 @@ class ScratchFile:
     def write(self, start: int, ids: Ids) -> None:
         """Put ids at position `start`."""
         view, done = np.ascontiguousarray(ids).view(np.uint8).data, 0
-        with self._explained():
+        with Explained(self._explain):
             while done < len(view):
                 with self._lock:
                     self._file.seek(start * _WIDTH + done)
@@ -55,7 +53,7 @@ class ScratchFile:
 
     def truncate(self, size: int) -> None:
         """Give back the disk space behind the first `size` ids."""
-        with self._explained():
+        with Explained(self._explain):
             self._file.truncate(size * _WIDTH)
 
     def close(self) -> None:
@@ -73,15 +71,13 @@ class ScratchFile:
             self._file.seek(position)
             return self._file.readinto(view)  # type: ignore[attr-defined, no-any-return]
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            where = self._directory if self._directory is not None else tempfile.gettempdir()
-            message = f"cannot keep the encoded corpus in {where}: {error.strerror}"
-            hint = "it needs about 4 bytes a word; choose a directory with room by tmp_dir (TMPDIR in the environment)"
-            raise CorpusError(message, hint) from error
+    def _explain(self, error: Exception) -> CorpusError | None:
+        if not isinstance(error, OSError):
+            return None
+        where = self._directory if self._directory is not None else tempfile.gettempdir()
+        message = f"cannot keep the encoded corpus in {where}: {error.strerror}"
+        hint = "it needs about 4 bytes a word; choose a directory with room by tmp_dir (TMPDIR in the environment)"
+        return CorpusError(message, hint)
 
 
 class IdStream:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..atomic import replacing
 from ..corpus.compressed import ERRORS, HEAD, decompressed
-from ..errors import FileError, FormatError, MissingFileError, TruncatedError, W2VError
+from ..errors import Explained, FileError, FormatError, MissingFileError, TruncatedError, W2VError
 
 Path = str | os.PathLike[str]
 
@@ -202,23 +202,21 @@ def _regular_size(file: Any) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-@contextmanager
-def explained(verb: str, name: str) -> Iterator[None]:
+def explained(verb: str, name: str) -> Explained:
     """Turn the errors of the operating system, and of damaged compressed data, into W2VErrors."""
-    try:
-        yield
-    except W2VError:
-        raise
-    except FileNotFoundError as error:
-        raise MissingFileError(f"cannot {verb} {name}: no such file or directory") from error
-    except EOFError as error:
-        raise TruncatedError(f"{name}: the compressed data is cut off") from error
-    except Exception as error:
+
+    def explain(error: Exception) -> W2VError | None:
+        if isinstance(error, FileNotFoundError):
+            return MissingFileError(f"cannot {verb} {name}: no such file or directory")
+        if isinstance(error, EOFError):
+            return TruncatedError(f"{name}: the compressed data is cut off")
         if isinstance(error, OSError) and (error.errno is not None or verb == "write"):
-            raise FileError(f"cannot {verb} {name}: {error.strerror or error}") from error
+            return FileError(f"cannot {verb} {name}: {error.strerror or error}")
         if verb == "read" and isinstance(error, ERRORS):
-            raise FormatError(f"{name}: the compressed data is damaged: {error}") from error
-        raise
+            return FormatError(f"{name}: the compressed data is damaged: {error}")
+        return None
+
+    return Explained(explain)
 
 
 @contextmanager
