@@ -52,8 +52,10 @@ def first_call(work: Work) -> tuple[float, bool]:
     from .contestants import config_of
 
     vocab, corpus = encode([["a", "b", "c", "d"]] * 8, min_count=1)
-    kernels = (cpu.skipgram_ns, cpu.skipgram_hs, cpu.cbow_ns, cpu.cbow_hs)
-    missed = lambda: sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels)  # noqa: E731
+    def missed() -> int:
+        kernels = (cpu.skipgram_ns, cpu.skipgram_hs, cpu.cbow_ns, cpu.cbow_hs)
+        return sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels)
+
     before, start = missed(), time.perf_counter()
     train(corpus, vocab.counts, config_of(work, 1))
     return time.perf_counter() - start, missed() > before

@@ -40,13 +40,14 @@ def read_rows(source: Source, dim: int, rows: int | None, options: Options, firs
     while not pieces.ended and (wanted is None or reader.count < wanted):
         data = pieces.next(left).tobytes()
         number += 1
-        done = reader.add_compiled(data, wanted) if number > _LONG else 0
-        cut = len(data) if pieces.ended else data.rfind(b"\n") + 1
+        whole = data.rfind(b"\n") + 1
+        done = reader.add_compiled(data, whole, wanted) if number > _LONG else 0
+        cut = len(data) if pieces.ended else whole
         lines = data[done:cut].split(b"\n")
         if not lines[-1]:
             lines.pop()
-        more = wanted is None or reader.count < wanted
-        used = reader.add(lines, None if wanted is None else wanted - reader.count) if lines and more else 0
+        rest = None if wanted is None else wanted - reader.count
+        used = reader.add(lines, rest) if lines and rest != 0 else 0
         left = len(data) - (cut if used == len(lines) else done + sum(len(line) + 1 for line in lines[:used]))
     if rows is not None and wanted is not None and reader.count < wanted:
         message = f"{source.name} ends after {reader.count} of {wanted} vectors"
@@ -72,11 +73,12 @@ class _Reader:
         """Rows taken so far."""
         return self._matrix.filled
 
-    def add_compiled(self, data: bytes, wanted: int | None) -> int:
-        """Take rows from the start of the data, as long as they are ordinary and wanted; says how many bytes that took."""
+    def add_compiled(self, data: bytes, whole: int, wanted: int | None) -> int:
+        """Take rows from the first `whole` bytes, which end in a line end, as long as they are ordinary and there are no more
+        than `wanted` in all; says how many bytes that took.
+        """
         from .decimals import ordinary_rows
 
-        whole = data.rfind(b"\n") + 1
         most = whole // (2 * self._dim + 1)  # a digit and a separator each, at least
         most = most if wanted is None else min(most, wanted - self.count)
         rows, words = np.empty((most, self._dim), self._parsed), np.empty(whole, np.uint8)
