@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 from w2v import Word2Vec, memory
@@ -77,3 +79,33 @@ def test_a_model_that_does_not_fit_is_refused_with_the_figure(monkeypatch):
     assert isinstance(caught.value, W2VError)
     assert isinstance(caught.value, MemoryError)
     assert "vector size" in caught.value.hint
+
+
+def resident(library: str) -> int:
+    """KiB of a library's code in this process's memory."""
+    found = re.findall(rf" r-xp .*/{library}\S*\n(?:.*\n)*?Rss: +(\d+) kB", Path("/proc/self/smaps").read_text())
+    assert found, f"{library} is not loaded"
+    return sum(map(int, found))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not say what is in memory")
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled with the JIT off")
+def test_the_compiler_s_code_is_given_back_and_still_works():
+    numba.njit(lambda x: x + 1)(1)
+    before = resident("libllvmlite")
+    memory.give_back()
+    assert resident("libllvmlite") < before / 4
+    assert numba.njit(lambda x: x + 2)(1) == 3
+
+
+def test_only_what_nobody_ever_wrote_to_is_dropped():
+    def mapping(at: int, rights: str, name: str, anonymous: int) -> str:
+        head = f"{at:x}000-{at + 1:x}000 {rights} 00010000 fe:00 53259 {name}"
+        return f"{head}\nRss:                   8 kB\nAnonymous:             {anonymous} kB\n"
+
+    library, other = "/a b/libllvmlite.so", "/lib/libc.so.6"
+    text = mapping(1, "r--p", library, 0) + mapping(3, "r-xp", library, 0) + mapping(5, "r--p", library, 4)
+    text += mapping(7, "rw-p", library, 0) + mapping(9, "r-xp", other, 0) + mapping(11, "r-xp", library, 0)
+    text += "f000-10000 r-xp 00000000 00:00 0\nAnonymous:             0 kB\n"
+    assert list(memory._unwritten(text, "libllvmlite")) == [(0x1000, 0x2000), (0x3000, 0x4000), (0xB000, 0xC000)]
+    assert list(memory._unwritten("", "libllvmlite")) == []

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import device as devices
+from . import memory
 from .config import TrainConfig
 from .errors import ConfigError, DeviceError, TrainingError
 from .kernels import M_MAX, NEAR, Scratch, aligned, make_scratch
@@ -206,6 +207,7 @@ class _Trainer:
                 np.zeros(0, np.int32), self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
                 np.float32(0), path.options, np.zeros(2, np.uint64), scratch, np.zeros(3),
             )  # fmt: skip
+        memory.give_back()
         self.compile_seconds = self.seconds()
         self.began = time.perf_counter()
 
