@@ -39,6 +39,14 @@ settings.register_profile("w2v", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("w2v")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without the compiler, skip what is about it."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        for item in items:
+            if item.get_closest_marker("compiled"):
+                item.add_marker(pytest.mark.skip(reason="about compiled code, and nothing is compiled"))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

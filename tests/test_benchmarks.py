@@ -74,6 +74,7 @@ def test_pword2vec_knows_one_model_only():
     assert PWord2vec("x").prepare(text, Work(sg=False, hs=False, vector_size=9, window=5, negative=5), 1) is None
 
 
+@pytest.mark.compiled
 def test_peaks_are_positive():
     assert peak.multiply_adds(1, turns=1000) > 0
     assert peak.memory_reads(2, megabytes=1) > 0

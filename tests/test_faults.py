@@ -169,6 +169,7 @@ def test_a_directory_that_cannot_be_written_to_is_found_before_the_corpus_is_rea
 # --- the corpus ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.compiled
 def test_a_text_that_is_cut_while_training_goes_on_is_of_no_interest(home):
     """It was read once, before; the same run on the whole text gives the same vectors."""
     options = ["train", home / "text.txt", *SMALL, "--epochs", 1000]

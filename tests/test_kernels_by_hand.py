@@ -228,6 +228,7 @@ def test_numbers_that_are_none_stay_visible(case):
     assert math.isnan(found.totals.loss)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_one_compiled_kernel_serves_every_setting(kernel):
     compiled = getattr(cpu, kernel).signatures

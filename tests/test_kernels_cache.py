@@ -106,6 +106,7 @@ print(fingerprint(np.arange(5, dtype=np.int32), 0, 5), sum(fingerprint.stats.cac
 """
 
 
+@pytest.mark.compiled
 def test_two_processes_compile_one_kernel_into_an_empty_cache(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     line = [sys.executable, "-c", COMPILER]

@@ -135,6 +135,7 @@ def check(austen: Path, tmp_path: Path, *, kills: int, epochs: int, size: int, r
     return tally
 
 
+@pytest.mark.compiled
 def test_a_run_that_is_killed_a_few_times_ends_with_the_same_bits(austen, tmp_path):
     tally = check(austen, tmp_path, kills=4, epochs=5, size=24, reach=0.3, seed=random.randrange(1 << 32))
     assert tally.kills == 4

@@ -89,7 +89,7 @@ def resident(library: str) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not say what is in memory")
-@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled with the JIT off")
+@pytest.mark.compiled
 def test_the_compiler_s_code_is_given_back_and_still_works():
     numba.njit(lambda x: x + 1)(1)
     before = resident("libllvmlite")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 
-import numba
 import numpy as np
 import pytest
 from runs import BOTH_LAYERS, COUNTS, SMALL, WORDS, assert_same_bits, make_corpus, matrices
@@ -147,7 +146,7 @@ def test_a_deterministic_run_does_not_depend_on_the_threads(config):
     assert_same_bits(runs[0].weights, runs[1].weights)
 
 
-@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled with the JIT off")
+@pytest.mark.compiled
 def test_no_setting_has_the_kernels_compiled_anew():
     train(make_corpus(), COUNTS, SMALL)
     before = len(cpu.skipgram_ns.signatures)

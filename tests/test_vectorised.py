@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.compiled
+
 KERNELS = ("skipgram_ns", "skipgram_hs", "cbow_ns", "cbow_hs")
 COMMON = "+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2"
 MODELS = {

@@ -38,11 +38,14 @@ def kernel(function: Callable[..., Any], fastmath: Any = FASTMATH) -> Any:
 
 
 def _wrapping_around(function: Callable[..., Any]) -> Any:
-    """As plain Python, for NUMBA_DISABLE_JIT=1: numpy's integers wrap around silently then, as those of compiled code do."""
+    """As plain Python, for NUMBA_DISABLE_JIT=1: numpy's integers wrap around silently then, as those of compiled code do.
+
+    So do numbers that overflow, and NaN: the trainer looks for them.
+    """
 
     @functools.wraps(function)
     def run(*arguments: Any) -> Any:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return function(*arguments)
 
     return run
