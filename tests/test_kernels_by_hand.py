@@ -219,6 +219,7 @@ def test_nothing_crosses_the_end_of_a_sentence(case):
     np.testing.assert_array_equal(w_y[:, : case.size], whole.w_y)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.kernel)
 def test_numbers_that_are_none_stay_visible(case):
     """No fast arithmetic may turn NaN into a number: the trainer looks at the loss to see that a run has diverged."""
