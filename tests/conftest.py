@@ -1,8 +1,7 @@
-"""What every test needs: compiled code that is never stale, and no setting of the developer's in the way."""
+"""What every test needs: a cache of compiled code of its own, and no setting of the developer's in the way."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 from pathlib import Path
@@ -13,21 +12,8 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _cache_directory() -> str:
-    """A directory for numba's disk cache, named by the hash of all kernel code.
-
-    numba looks at the file that defines a kernel, not at the helpers it calls: after a change in a helper it would run
-    the old code. With the hash in the name every version of the code has a cache of its own.
-    """
-    state = hashlib.sha256()
-    for path in sorted((ROOT / "w2v").rglob("*.py")):
-        if "jit import" in (text := path.read_text(encoding="utf-8")) or path.parent.name == "kernels":
-            state.update(text.encode())
-    return str(ROOT / "build" / "numba-tests" / state.hexdigest()[:16])
-
-
-# Before numba is imported, and inherited by the subprocesses of the tests.
-os.environ.setdefault("NUMBA_CACHE_DIR", _cache_directory())
+# Not among the developer's own. Before numba is imported, and inherited by the subprocesses of the tests.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "build" / "numba-tests"))
 
 # A shell has what it starts in the background ignore Ctrl-C, and the subprocesses of the tests would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
