@@ -93,7 +93,7 @@ def resident(library: str) -> int:
 def test_the_compiler_s_code_is_given_back_and_still_works():
     numba.njit(lambda x: x + 1)(1)
     before = resident("libllvmlite")
-    memory.give_back()
+    memory.drop_compiler()
     assert resident("libllvmlite") < before / 4
     assert numba.njit(lambda x: x + 2)(1) == 3
 

@@ -27,6 +27,7 @@ from .passes import Tables, chunk_streams, make_passes, make_tables
 from .weights import Weights
 
 POLL_SECONDS = 0.1  # between two looks at the workers
+LOADING = 0.02  # seconds: kernels that are there already take 1 ms
 
 
 class Corpus(Protocol):
@@ -37,7 +38,7 @@ class Corpus(Protocol):
     starts: NDArray[np.int64]
 
     def read(self, k: int) -> NDArray[np.int32]:
-        """The ids of chunk k, every sentence ended by -1."""
+        """The ids of chunk k, every sentence ended by -1. Read-only."""
         ...
 
 
@@ -201,14 +202,21 @@ class _Trainer:
         self.began = time.perf_counter()
 
     def compile(self) -> None:
-        """Have every kernel ready before the clock starts, by a call over no tokens."""
+        """Have every kernel ready before the clock starts, by a call over no tokens.
+
+        They are read-only, as chunks are: numba would compile it a second time for these, while the clock runs.
+        """
+        none = np.zeros(0, np.int32)
+        none.flags.writeable = False
         for path, scratch in zip(self.passes, self.workers[0], strict=True):
             path.kernel(
-                np.zeros(0, np.int32), self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
+                none, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
                 np.float32(0), path.options, np.zeros(2, np.uint64), scratch, np.zeros(3),
             )  # fmt: skip
-        memory.give_back()
         self.compile_seconds = self.seconds()
+        if self.compile_seconds > LOADING:
+            memory.give_back()
+            memory.drop_compiler()
         self.began = time.perf_counter()
 
     def goes_to_gpu(self, wanted: str, counts: Any) -> bool:

@@ -28,6 +28,7 @@ from .words import MAX_WORD
 MEMORY_LIMIT = 16 << 20  # bytes of ids kept in memory: 4 million words; a file costs an epoch nothing that can be measured
 MAX_SENTENCE_LENGTH = 10_000  # words, as gensim; but here a longer sentence is cut, not cut off
 CHUNK_WORDS = 10_000
+DROP_FROM = 1 << 20  # words from which on the 6 ms are worth it that dropping the compiler takes
 
 
 class EncodedCorpus:
@@ -150,6 +151,8 @@ def encode(
         renumbering.close()
     del table, first, remap
     memory.give_back()
+    if stats.raw_words > DROP_FROM:
+        memory.drop_compiler()
     return vocab, EncodedCorpus(ids, encoded.starts, stats, _identity(encoded, vocab))
 
 
