@@ -3,7 +3,7 @@ PYTHON ?= python3
 BENCH ?=     # more arguments for the benchmarks: --corpus text8 --words 4000000
 EVAL_DIR ?=  # directory of the test sets that quality is judged by; none: it is not judged
 
-.PHONY: install check fix test test-slow bench bench-quick
+.PHONY: install check fix test test-slow test-plain bench bench-quick
 
 install:  ## the package in editable form, with everything the other targets need
 	$(PYTHON) -m pip install -e '.[dev,bench]'
@@ -22,6 +22,9 @@ test:  ## minutes
 
 test-slow:  ## the rest: statistical parity with gensim, long property tests
 	$(PYTHON) -m pytest -m slow
+
+test-plain:  ## nothing compiled: half an hour
+	NUMBA_DISABLE_JIT=1 $(PYTHON) -m pytest
 
 bench:  ## every benchmark, each peer in the same run; writes benchmarks/results and the README's table
 	$(PYTHON) -m benchmarks.bench_train $(BENCH)

@@ -50,14 +50,16 @@ def main() -> None:
                 name: partial(watched, command, memory[name])
                 for name, command in commands(text, directory, args.workers, args.epochs, sg).items()
             }
-            runs["w2v"]()  # compiles the kernels, if no earlier run has
+            runs["w2v"]()  # compiles the kernels, if no earlier run has: counted apart
+            first = memory["w2v"].pop()
             table = common.compare(common.take_turns(runs, args.turns), text.words * args.epochs)
             for name, figures in table.items():
                 figures["peak_megabytes"] = round(max(memory[name]), 1)
             model = "skip-gram" if sg else "CBOW"
             common.show(f"whole command, {model}, {args.workers} worker(s)", table, "k words/s", 1e-3)
             print("  peak memory: " + ", ".join(f"{n} {f['peak_megabytes']:.0f} MB" for n, f in table.items()))
-            rows.append({"model": model, "workers": args.workers, "epochs": args.epochs, "contestants": table})
+            row = {"model": model, "workers": args.workers, "epochs": args.epochs, "first_run_megabytes": round(first, 1)}
+            rows.append({**row, "contestants": table})
         common.write(args, "command", rows, words=text.words)
 
 

@@ -26,11 +26,11 @@ settings.load_profile("w2v")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without the compiler, skip what is about it."""
+    """Without the compiler, skip what is about it, and what takes minutes without it."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         for item in items:
             if item.get_closest_marker("compiled"):
-                item.add_marker(pytest.mark.skip(reason="about compiled code, and nothing is compiled"))
+                item.add_marker(pytest.mark.skip(reason="about compiled code, or minutes long without it"))
 
 
 @pytest.fixture(scope="session")

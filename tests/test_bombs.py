@@ -69,6 +69,7 @@ def read(folder, content: str, kind: str, size: int) -> None:
     assert growth < GROWTH
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("content", "kind"), [("one word", "gz"), ("one line", "xz"), ("spaces", "zst")])
 def test_64_megabytes_are_read_in_little_memory(tmp_path, content, kind):
     read(tmp_path, content, kind, 64 << 20)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 
+@pytest.mark.compiled
 def test_gensims_own_suite(root, tmp_path):
     pytest.importorskip("gensim")
     pytest.importorskip("testfixtures")

@@ -157,6 +157,7 @@ def test_a_batch_may_be_of_any_size(plans):
     assert model.train(sentences, total_examples=2_500, epochs=1) == (50_000, 50_000)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_several_workers_train_every_word_of_a_file_once(tmp_path, big, workers):
     """gensim's corpus_file mode gives each worker a range of bytes: some words are trained twice, some never."""
@@ -167,6 +168,7 @@ def test_several_workers_train_every_word_of_a_file_once(tmp_path, big, workers)
     assert trained == (800_000, 800_000)
 
 
+@pytest.mark.compiled
 def test_workers_are_threads(plans, big):
     Word2Vec(big, workers=3, epochs=1, **DEFAULTS)
     Word2Vec(SENTENCES, workers=3, epochs=1, **DEFAULTS)
@@ -181,6 +183,7 @@ def test_small_corpora_share_no_noise(plans, monkeypatch):
     assert [plan.noise_group for plan in plans] == [1, 2, DEFAULT_NOISE_GROUP, 2]
 
 
+@pytest.mark.compiled
 def test_small_corpora_give_equal_vectors_with_several_workers():
     sentences = big_corpus(100_000)
     assert same(*(Word2Vec(sentences, workers=8, **DEFAULTS) for _ in range(2)))
@@ -213,6 +216,7 @@ def test_text_without_a_known_word_is_an_error():
 # ---- learning rate
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("workers", [1, 4])
 def test_the_rate_falls_to_its_end_with_any_number_of_workers(tmp_path, big, workers):
     """gensim in corpus_file mode: each worker lets the rate fall by its own share only, and jumps at the next epoch."""
@@ -261,6 +265,7 @@ def test_a_rate_above_the_last_is_warned_of(caplog):
 # ---- loss
 
 
+@pytest.mark.compiled
 def test_the_loss_does_not_depend_on_the_workers(big):
     """In gensim each worker overwrites what the others added: of four, about a quarter is left. (Racing workers learn a
     little less from each other, hence the tolerance.)
@@ -470,6 +475,7 @@ def test_the_cbow_gradient_is_a_choice():
     assert 1.5 < moved[0] / moved[1] < 4
 
 
+@pytest.mark.compiled
 def test_progress_is_logged(big, caplog):
     caplog.set_level(logging.INFO, "w2v.model")
     model = built(big)

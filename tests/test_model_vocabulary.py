@@ -327,6 +327,7 @@ def test_an_unchanged_tree_keeps_its_rows(words):
     np.testing.assert_allclose(out[: words - 1], rows[: words - 1], atol=1e-5)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("sg", [0, 1])
 def test_an_update_costs_hierarchical_softmax_little(austen, sg):
     """Log probabilities of the old text, before and after new words came. Kept by number, as in gensim, the inner nodes

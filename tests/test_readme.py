@@ -17,6 +17,7 @@ def blocks(root, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", (root / "README.md").read_text(encoding="utf-8"), re.M | re.S)
 
 
+@pytest.mark.compiled
 def test_its_python_runs(root, tmp_path):
     (tmp_path / "corpora").symlink_to(root / "corpora")
     code = "\n".join(blocks(root, "python"))
