@@ -12,7 +12,7 @@ import pytest
 from runs import BOTH_LAYERS, COUNTS, SMALL, WORDS, ListCorpus, assert_same_bits, make_corpus, matrices
 
 from w2v.errors import ConfigError, TrainingError
-from w2v.train import Position, train
+from w2v.train import Position, _Trainer, train
 from w2v.weights import Weights
 
 
@@ -136,7 +136,11 @@ def test_weights_that_are_no_numbers_are_an_error(config):
     ids=["skipgram", "cbow", "skipgram-hs", "cbow-hs"],
 )
 def test_rows_that_no_later_step_meets_are_looked_at_too(options, alpha, threads, monkeypatch):
-    """Two sentences of words that hardly come back: rows overflow, and the loss, taken before the step, is finite."""
+    """Two sentences of words that hardly come back: rows overflow, and the loss, taken before the step, is finite.
+
+    Chunks are trained in order, whoever has them: what the loss tells would else hang on which thread came first.
+    """
+    monkeypatch.setattr(_Trainer, "_train_chunk", in_order(_Trainer._train_chunk, chunks=2))
     config, corpus = SMALL.replace(alpha=alpha, min_alpha=alpha, threads=threads, **options), [[0, 1, 2, -1], [3, 4, -1]]
     with monkeypatch.context() as patch:
         patch.setattr(Weights, "finite", lambda _: True)
@@ -152,6 +156,22 @@ def test_rows_that_no_later_step_meets_are_looked_at_too(options, alpha, threads
         train(ListCorpus(corpus), COUNTS, config.replace(epochs=blind[0]), **calls)
     assert "alpha" in caught.value.hint
     assert all(np.isfinite(w).all() for w in handed)
+
+
+def in_order(train_chunk, chunks):
+    """The same, after the chunk before."""
+    turn, ended = threading.Condition(), "chunks_ended"
+
+    def train_in_turn(trainer, epoch, chunk, scratch):
+        with turn:
+            assert turn.wait_for(lambda: getattr(trainer, ended, 0) == epoch * chunks + chunk, timeout=30)
+            try:
+                return train_chunk(trainer, epoch, chunk, scratch)
+            finally:
+                setattr(trainer, ended, getattr(trainer, ended, 0) + 1)
+                turn.notify_all()
+
+    return train_in_turn
 
 
 def overflows(*run):
