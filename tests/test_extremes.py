@@ -72,10 +72,15 @@ def problems(draw):
     return config, corpus, counts, lock
 
 
-def is_calm(config):
-    """Whether nothing may diverge: usual learning rates, and no sum of very many contexts that all move by the whole error."""
+def is_calm(config, words):
+    """Whether nothing may diverge: usual learning rates, and no sum of very many contexts that all move by the whole error.
+
+    Nor a step that moves a row very many times: with three words or fewer, one stands in a wide window again and again.
+    Skip-gram of one number a word has diverged with two words in turn, window 14 and the default rate.
+    """
     sum_of_many = not config.sg and not config.cbow_mean and config.window > 5
-    return config.start_alpha <= 0.12 and not sum_of_many
+    many_moves = words <= 3 and config.window > 5
+    return config.start_alpha <= 0.12 and not sum_of_many and not many_moves
 
 
 def check_run(config, corpus, counts, lock):
@@ -83,7 +88,7 @@ def check_run(config, corpus, counts, lock):
     try:
         result = train(corpus, counts, config, weights=weights, lock=lock)
     except TrainingError as error:
-        if is_calm(config) or "smaller --alpha" not in str(error.hint):
+        if is_calm(config, len(counts)) or "smaller --alpha" not in str(error.hint):
             raise
         return
     assert result.finished
