@@ -12,6 +12,7 @@ import numpy as np
 
 from w2v.huffman import build_tree
 from w2v.kernels import LIMIT, M_MAX, Options, aligned, cpu, make_scratch, padded
+from w2v.kernels.simd import whole
 from w2v.sampling import ALWAYS, alias_table
 
 KERNELS = ("skipgram_ns", "skipgram_hs", "cbow_ns", "cbow_hs")
@@ -134,13 +135,14 @@ def call(
 ) -> naive.Totals:
     """Run a compiled kernel on padded matrices, in place; as one of several workers where so said."""
     tokens, size = inputs.tokens.view(), w_in.shape[1]
+    width = size if inputs.w_in is None else whole(inputs.w_in.shape[1])  # without pads, where the numbers of a row are known
     tokens.flags.writeable = False  # as EncodedCorpus hands them out: the tests share the trainer's compiled code
     if kernel.endswith("ns"):
         outputs = options.group + options.negative
-        scratch = make_scratch(len(tokens), outputs, size, options.group, options.negative)
+        scratch = make_scratch(len(tokens), outputs, size, options.group, options.negative, width=width)
     else:
         outputs = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX)
-        scratch = make_scratch(len(tokens), outputs, size, near=min(near, len(w_y)), workers=workers)
+        scratch = make_scratch(len(tokens), outputs, size, near=min(near, len(w_y)), workers=workers, width=width)
     stats = np.zeros(3)
     getattr(cpu, kernel)(
         tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, np.float32(lr), options, rng, scratch, stats

@@ -247,18 +247,20 @@ class _Trainer:
         return 1 if self.config.deterministic else min(self.config.threads, self.chunks)
 
     def _make_scratch(self, longest: int) -> list[Scratch]:
-        config, size = self.config, self.weights.w_in.shape[1]
+        from .kernels.simd import whole
+
+        config, size, width = self.config, self.weights.w_in.shape[1], whole(self.config.vector_size)
         tree = self.tables.tree
         deepest = 1 if tree is None else int(np.diff(tree.offsets).max(initial=1))
         made = []
         for path in self.passes:
             if path.noise:
                 group = path.options.group
-                made.append(make_scratch(longest, self.tables.outputs, size, group, config.negative))
+                made.append(make_scratch(longest, self.tables.outputs, size, group, config.negative, width=width))
             else:
                 workers = self._threads()
                 near = min(NEAR, len(path.w_y)) if workers > 1 else 0
-                made.append(make_scratch(longest, max(deepest, M_MAX), size, near=near, workers=workers))
+                made.append(make_scratch(longest, max(deepest, M_MAX), size, near=near, workers=workers, width=width))
         return made
 
     def seconds(self) -> float:

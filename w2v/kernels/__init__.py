@@ -89,6 +89,7 @@ class Scratch(NamedTuple):
     near: Any  # (H, S) float32 | None: this thread's copies of the H nodes nearest the Huffman root
     before: Any  # (H, S) float32 | None: the same as they were when the chunk began
     workers: int  # threads at work on the same matrices
+    width: int  # floats of a row that take part: D, rounded up to whole vectors
     hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
     error: Any  # (group, S) float32: and what flows back to them                 neu1e
 
@@ -132,11 +133,19 @@ def make_counts(group: int, negative: int, outputs: int) -> Any:
 
 
 def make_scratch(
-    longest: int, outputs: int, size: int, group: int = 1, negative: int = 0, near: int = 0, workers: int = 1
+    longest: int,
+    outputs: int,
+    size: int,
+    group: int = 1,
+    negative: int = 0,
+    near: int = 0,
+    workers: int = 1,
+    width: int | None = None,
 ) -> Scratch:
     """Working memory for chunks of up to `longest` tokens, rows of `size` floats and up to `outputs` output rows a group.
 
     near: how many of the nodes nearest the root this thread has its own copies of.
+    width: floats of a row that are not padding, rounded up to whole vectors; default: all.
     """
     contexts, blocks = max(C_MAX, group), max(1, -(-outputs // M_MAX))  # CBOW has one input row a centre
     made = Scratch(
@@ -159,6 +168,7 @@ def make_scratch(
         near=np.zeros((near, size), np.float32) if near else None,
         before=np.zeros((near, size), np.float32) if near else None,
         workers=workers,
+        width=size if width is None else width,
         hidden=np.zeros((group, size), np.float32),
         error=np.zeros((group, size), np.float32),
     )

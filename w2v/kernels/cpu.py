@@ -189,7 +189,7 @@ def meet_contexts(i, n, group, outputs, w_in, w_y, lock, lr, options, scratch, s
 @helper
 def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
     """`count` context rows meet the outputs block by block, and are moved by each."""
-    size, per = w_y.shape[1], scratch.per[outputs.total]
+    size, per = scratch.width, scratch.per[outputs.total]
     near, y_first = outputs.near, outputs.first
     for first in range(0, outputs.total, per):
         at, rows = outputs.at + first, min(per, outputs.total - first)
@@ -214,7 +214,7 @@ def meet_hidden(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
     if count == 0:
         return
     stats[1] += count
-    size, per, g_at = w_in.shape[1], scratch.per[outputs.total], 0
+    size, per, g_at = scratch.width, scratch.per[outputs.total], 0
     for first in range(0, outputs.total, per):
         at, rows = outputs.at + first, min(per, outputs.total - first)
         score(scratch.hidden, scratch.x_off, scratch.x_mask, count, w_out, None, 0, outputs.rows, at, rows, outputs.signs,
@@ -236,7 +236,7 @@ def meet_path(i, n, path, w_in, w_node, lock, lr, options, scratch, stats):
     if gather_contexts(i, n, 1, w_in, options, scratch) == 0:
         return
     stats[1] += 1
-    size = w_in.shape[1]
+    size = scratch.width
     for first in range(0, path.total, PATH_MAX):
         score_path(scratch.hidden, w_node, path.near, path.first, path.rows, path.signs, path.at + first,
                    min(PATH_MAX, path.total - first), lr, options.clamp, options.skip, size, scratch.g, first,
@@ -257,13 +257,13 @@ def window_of(k, n, scratch):
 @helper
 def gather_contexts(i, n, group, w_in, options, scratch):
     """The mean or sum of the context rows of each centre of the group, where it has any; returns how many have."""
-    size, hidden = w_in.shape[1], 0
+    stride, size, hidden = w_in.shape[1], scratch.width, 0
     for k in range(i, min(i + group, n)):
         first, count = window_of(k, n, scratch)
         if count > 0:
             scale = np.float32(1) / np.float32(count) if options.mean else np.float32(1)
-            gather(w_in, scratch.rows, first, k - first, count, scale, size, scratch.hidden, scratch.error, hidden * size)
-            scratch.x_off[hidden], scratch.x_mask[hidden] = hidden * size, 1 << (k - i)
+            gather(w_in, scratch.rows, first, k - first, count, scale, size, scratch.hidden, scratch.error, hidden * stride)
+            scratch.x_off[hidden], scratch.x_mask[hidden] = hidden * stride, 1 << (k - i)
             hidden += 1
     return hidden
 
@@ -271,15 +271,15 @@ def gather_contexts(i, n, group, w_in, options, scratch):
 @helper
 def scatter_errors(i, n, group, w_in, lock, options, scratch):
     """The error of each hidden vector goes back to its context rows, whole or divided by their number."""
-    size, hidden = w_in.shape[1], 0
+    stride, size, hidden = w_in.shape[1], scratch.width, 0
     for k in range(i, min(i + group, n)):
         first, count = window_of(k, n, scratch)
         if count > 0:
             scale = np.float32(1) / np.float32(count) if options.divide else np.float32(1)
             if lock is None:
-                scatter(w_in, scratch.rows, first, k - first, count, None, scale, size, scratch.error, hidden * size)
+                scatter(w_in, scratch.rows, first, k - first, count, None, scale, size, scratch.error, hidden * stride)
             else:
-                scatter(w_in, scratch.rows, first, k - first, count, scratch.locks, scale, size, scratch.error, hidden * size)
+                scatter(w_in, scratch.rows, first, k - first, count, scratch.locks, scale, size, scratch.error, hidden * stride)
             hidden += 1
 
 

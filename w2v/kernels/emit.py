@@ -27,21 +27,19 @@ def pointer_at(b: ir.IRBuilder, base: ir.Value, offsets: ir.Value, index: ir.Val
     return b.gep(base, [b.load(b.gep(offsets, [index]))])
 
 
-def row_at(
-    b: ir.IRBuilder, base: ir.Value, near: ir.Value | None, first: ir.Value, rows: ir.Value, index: ir.Value, size: ir.Value
-) -> ir.Value:
+def row_at(b: ir.IRBuilder, matrix: Table, near: ir.Value | None, first: ir.Value, rows: ir.Value, index: ir.Value) -> ir.Value:
     """The row whose number, int32 or int64, stands at rows[index]; from `first` on, where given, the copy of it in `near`."""
     row = b.load(b.gep(rows, [index]))
     row = row if row.type == I64 else b.sext(row, I64)
     if near is None:
-        return b.gep(base, [b.mul(row, size)])
+        return b.gep(matrix.data, [b.mul(row, matrix.columns)])
     own = b.icmp_signed(">=", row, first)
-    return b.gep(b.select(own, near, base), [b.mul(b.select(own, b.sub(row, first), row), size)])
+    return b.gep(b.select(own, near, matrix.data), [b.mul(b.select(own, b.sub(row, first), row), matrix.columns)])
 
 
-def rows_numpy(w: Any, near: Any, first: Any, rows: Any) -> list[Any]:
-    """What `row_at` finds, in numpy."""
-    return [near[row - first] if near is not None and row >= first else w[row] for row in rows]
+def rows_numpy(w: Any, near: Any, first: Any, rows: Any, size: int) -> list[Any]:
+    """The first `size` floats of each row that `row_at` finds, in numpy."""
+    return [(near[row - first] if near is not None and row >= first else w[row])[:size] for row in rows]
 
 
 def switch(b: ir.IRBuilder, n: ir.Value, most: int, emit: Callable[[int], None]) -> None:

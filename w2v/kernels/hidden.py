@@ -42,14 +42,14 @@ def _scatter_numpy(w_x, rows, first, gap, n_x, locks, scale, size, error, at):  
 
 def _score_path_numpy(x, w_y, near, y_first, points, codes, at, n_y, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
     s = signs_numpy(codes[at : at + n_y])
-    u = (np.stack(rows_numpy(w_y, near, y_first, points[at : at + n_y])) @ x.reshape(-1)[:size]) * s
+    u = (np.stack(rows_numpy(w_y, near, y_first, points[at : at + n_y], size)) @ x.reshape(-1)[:size]) * s
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
     g[g_at : g_at + n_y] = lr * s * gradient_numpy(u, t, clamp, skip)
     loss[0] += np.sum(np.maximum(-u, 0) + np.log1p(t), dtype=np.float32)
 
 
 def _update_path_numpy(x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    y, gs = rows_numpy(w_y, near, y_first, points[at : at + n_y]), g[g_at : g_at + n_y]
+    y, gs = rows_numpy(w_y, near, y_first, points[at : at + n_y], size), g[g_at : g_at + n_y]
     error.reshape(-1)[:size] += gs @ np.stack(y)
     for row, step in zip(y, np.outer(gs, x.reshape(-1)[:size]), strict=True):
         row += step
@@ -122,7 +122,7 @@ def _emit_score_path(b, x, w_y, near, y_first, points, codes, at, n_y, lr, clamp
         return simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * len(y), column)
 
     def block(rows: int) -> None:
-        y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m)), size) for m in range(rows)]
+        y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m))) for m in range(rows)]
         most = simd.REGISTERS - 5  # more accumulators at once would leave the registers
         sums: list[Vec | None] = [total for k in range(0, rows, most) for total in products(y[k : k + most])]
         sums += [None] * (-rows % LANES)
@@ -142,7 +142,7 @@ def _emit_score_path(b, x, w_y, near, y_first, points, codes, at, n_y, lr, clamp
 
 def _emit_update_path(b, x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
     def block(rows: int) -> None:
-        y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m)), size) for m in range(rows)]
+        y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m))) for m in range(rows)]
         gs = [simd.splat(b, b.load(b.gep(g, [b.add(g_at, I64(m))]))) for m in range(rows)]
 
         def column(d: ir.Value, _: Any) -> list[Vec]:
@@ -183,9 +183,9 @@ else:
     ):
         """g[g_at:] = g_m, and the loss, of the first hidden vector with up to PATH_MAX nodes from points[at] on."""
         kinds = (x, w_y, near, i64, points, codes, i64, i64, f32, f32, f32, i64, g, i64, loss)
-        return void(*kinds), lower(_emit_score_path)
+        return void(*kinds), lower(_emit_score_path, tables=(1,))
 
     @intrinsic
     def update_path(typingctx, x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
         """Error += sum_m g_m y_m, y_m += g_m h."""
-        return void(x, error, w_y, near, i64, points, i64, i64, i64, g, i64), lower(_emit_update_path)
+        return void(x, error, w_y, near, i64, points, i64, i64, i64, g, i64), lower(_emit_update_path, tables=(2,))

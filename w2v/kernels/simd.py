@@ -39,6 +39,11 @@ _VEC = ir.VectorType(F32, LANES)
 _IVEC = ir.VectorType(I32, LANES)
 
 
+def whole(size: int) -> int:
+    """`size` floats, rounded up to whole vectors."""
+    return -(-size // LANES) * LANES
+
+
 class Vec:
     """LANES float32 values inside the function being built; `+ - * /` emit the instructions."""
 

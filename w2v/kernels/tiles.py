@@ -42,7 +42,7 @@ def _score_numpy(  # type: ignore[no-untyped-def]
     w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
 ):
     x = np.stack(_rows(w_x, x_off[:n_x], size))
-    y = np.stack(rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y]))
+    y = np.stack(rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size))
     s = signs_numpy(sign[y_at : y_at + n_y])
     n = counts[x_mask[:n_x], column : column + n_y]
     u = (x @ y.T) * s
@@ -52,7 +52,7 @@ def _score_numpy(  # type: ignore[no-untyped-def]
 
 
 def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    x, y = _rows(w_x, x_off[:n_x], size), rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y])
+    x, y = _rows(w_x, x_off[:n_x], size), rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size)
     to = x if w_to is None else _rows(w_to, x_off[:n_x], size)
     gs = g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
     x_step, y_step = gs @ np.stack(y), np.zeros((n_y, size), np.float32)
@@ -84,25 +84,25 @@ def _emit_score(  # type: ignore[no-untyped-def]
     def multiply(rows: int, t: ir.Value, width: int) -> None:
         """Store <x_c, y_m> in g, for one or two contexts and all outputs."""
         first, second, _ = contexts(t)
-        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m)), size) for m in range(rows)]
-
-        def products(*xs: ir.Value) -> list[Vec]:
-            def column(d: ir.Value, sums: Any) -> list[Vec]:
-                at = b.mul(d, I64(LANES))
-                x = [simd.load(b, p, at) for p in xs]
-                ys = [simd.load(b, p, at) for p in y]
-                return [x[i // rows].fma(ys[i % rows], total) for i, total in enumerate(sums)]
-
-            return simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (len(xs) * rows), column)
+        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
 
         x = [pointer_at(b, w_x, x_off, c) for c in (first, second)[:width]]
-        if len(x) * rows + 5 <= simd.REGISTERS:
-            sums = products(*x)
-        else:  # two contexts at once would spill their accumulators
-            sums = [total for row in x for total in products(row)]
+
+        def products(ys: list[ir.Value]) -> list[Vec]:
+            def column(d: ir.Value, sums: Any) -> list[Vec]:
+                at = b.mul(d, I64(LANES))
+                xs, old = [simd.load(b, p, at) for p in x], [simd.load(b, p, at) for p in ys]
+                return [xs[i // len(ys)].fma(old[i % len(ys)], total) for i, total in enumerate(sums)]
+
+            return simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (width * len(ys)), column)
+
         slots: list[Vec | None] = [None] * SLOTS
-        for i, total in enumerate(sums):
-            slots[(i // rows) * M_MAX + i % rows] = total
+        # more accumulators at once would leave the registers; four outputs at once still hide the latency of their sums
+        per = rows if width * rows + 5 <= simd.REGISTERS else simd.REGISTERS // 4
+        for start in range(0, rows, per):
+            ys = y[start : start + per]
+            for i, total in enumerate(products(ys)):
+                slots[(i // len(ys)) * M_MAX + start + i % len(ys)] = total
         for start in range(0, SLOTS, LANES):
             if any(slots[start : start + LANES]):
                 at = b.add(b.mul(first, I64(M_MAX)), I64(start))
@@ -156,26 +156,28 @@ def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_
     g, vectors = b.gep(g, [g_at]), b.sdiv(size, I64(LANES))
 
     def block(rows: int) -> None:
-        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m)), size) for m in range(rows)]
+        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
 
         def column(d: ir.Value, _: Any) -> list[Vec]:
             at = b.mul(d, I64(LANES))
-            old = [simd.load(b, p, at) for p in y]
+            old = [simd.load(b, p, at) for p in y] if 2 * rows + 4 <= simd.REGISTERS else None
 
             def context(c: ir.Value, steps: Any) -> list[Vec]:
                 x_at = b.load(b.gep(x_off, [c]))
                 x = simd.load(b, b.gep(w_x, [x_at]), at)
                 to = b.gep(w_x if w_to is None else w_to, [x_at])
                 start = x if w_to is None else simd.load(b, to, at)
-                g_row = b.mul(c, I64(M_MAX))
-                gs = [simd.splat(b, b.load(b.gep(g, [b.add(g_row, I64(m))]))) for m in range(rows)]
-                moved = start if x_lock is None else simd.constant(b, 0.0)
-                for m in range(rows):
-                    moved = gs[m].fma(old[m], moved)
+                g_row, after = b.mul(c, I64(M_MAX)), []
+                chains = [start if x_lock is None else simd.constant(b, 0.0), simd.constant(b, 0.0)]
+                for m in range(rows):  # one gradient at a time: few registers
+                    factor = simd.splat(b, b.load(b.gep(g, [b.add(g_row, I64(m))])))
+                    chains[m % 2] = factor.fma(simd.load(b, y[m], at) if old is None else old[m], chains[m % 2])
+                    after.append(factor.fma(x, steps[m]))
+                moved = chains[0] + chains[1] if rows > 1 else chains[0]
                 if x_lock is not None:
                     moved = moved.fma(simd.splat(b, b.load(b.gep(x_lock, [c]))), start)
                 simd.store(b, moved, to, at)
-                return [gs[m].fma(x, steps[m]) for m in range(rows)]
+                return after
 
             steps = simd.loop(b, n_x, [simd.constant(b, 0.0)] * rows, context)
             for p, step in zip(y, steps, strict=True):  # read again: a word drawn twice as noise is the same row twice
@@ -210,7 +212,7 @@ else:
     ):  # fmt: skip
         """g_cm and the loss of one block; `g` holds M_MAX numbers a context."""
         kinds = (w_x, x_off, x_mask, i64, w_y, near, i64, y_row, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, i64, loss)
-        return void(*kinds), lower(_emit_score, tables=(11,))
+        return void(*kinds), lower(_emit_score, tables=(4, 11))
 
     @intrinsic
     def update(  # type: ignore[no-untyped-def]
@@ -218,7 +220,7 @@ else:
     ):
         """x_c += lock_c sum_m g_cm y_m (in w_to, if given), y_m += sum_c g_cm x_c."""
         kinds = (w_x, w_to, x_off, i64, x_lock, w_y, near, i64, y_row, i64, i64, i64, g, i64)
-        return void(*kinds), lower(_emit_update)
+        return void(*kinds), lower(_emit_update, tables=(5,))
 
     @intrinsic
     def prefetch(typingctx, w, offset, size):  # type: ignore[no-untyped-def]
