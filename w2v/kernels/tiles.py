@@ -140,11 +140,11 @@ def _emit_score(  # type: ignore[no-untyped-def]
 
     def block(rows: int) -> None:
         # two loops: the long chain from a dot product to its gradient overlaps with those of other tiles
-        with b.if_else(b.icmp_signed("==", n_x, I64(1))) as (alone, several):
-            with alone:
-                multiply(rows, I64(0), 1)
-            with several:
-                simd.loop(b, tiles, [], lambda t, _: multiply(rows, t, 2) or [])
+        pairs = b.sdiv(n_x, I64(2))
+        with b.if_then(b.icmp_signed(">", pairs, I64(0))):
+            simd.loop(b, pairs, [], lambda t, _: multiply(rows, t, 2) or [])
+        with b.if_then(b.icmp_signed("<", pairs, tiles)):
+            multiply(rows, pairs, 1)
         [total] = simd.loop(b, tiles, [simd.load(b, loss, I64(0))], lambda t, state: [judge(rows, t, state[0])])
         simd.store(b, total, loss, I64(0))
 
