@@ -22,6 +22,7 @@ from w2v.kernels import ops
 
 BLOCK = 8  # most outputs that meet the same state of the inputs
 STEP = 32  # places of a window whose words meet the same state of the outputs
+HIDDEN = 3  # hidden vectors that meet the same state of an output
 POOL = 64  # noise words at hand
 WORDS, NOISE = 0, 1  # the two random streams
 
@@ -166,6 +167,17 @@ def update(x: list[Any], to: list[Any], lock: list[float], block: list[Output], 
             model.w_y[output.row] += g[c, m] * before
 
 
+def update_hidden(hidden: list[Any], error: list[Any], block: list[Output], g: Any, model: Model) -> None:
+    """One output after another, so that one that is there twice has moved when it comes again: error_c += g_cm y_m,
+    y_m += sum_c g_cm h_c.
+    """
+    for m, output in enumerate(block):
+        y = model.w_y[output.row]
+        for c in range(len(hidden)):
+            error[c] += g[c, m] * y
+        y += g[:, m] @ np.array(hidden)
+
+
 def locks(model: Model, rows: list[int]) -> list[float]:
     """How far each row may move."""
     return [1.0 if model.lock is None else float(model.lock[row]) for row in rows]
@@ -196,7 +208,8 @@ def cbow_step(near: dict[int, list[int]], words: list[int], outputs: list[Output
     error = [np.zeros_like(h) for h in hidden]
     scored = [(block, *score(hidden, [{k} for k in rows], block, model)) for block in blocks(outputs)]
     for block, g, _ in scored:
-        update(hidden, error, [1.0] * len(hidden), block, g, model)
+        for k in range(0, len(hidden), HIDDEN):
+            update_hidden(hidden[k : k + HIDDEN], error[k : k + HIDDEN], block, g[k : k + HIDDEN], model)
     for context_rows, e in zip(rows.values(), error, strict=True):
         for row, lock in zip(context_rows, locks(model, context_rows), strict=True):
             model.w_in[row] += lock * e / (len(context_rows) if model.options.divide else 1)

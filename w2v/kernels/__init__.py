@@ -28,6 +28,7 @@ M_MAX, PATH_MAX, RING = 8, 16, 4  # outputs in a block, nodes of a path that one
 # Places of a window whose words make one step. They meet the outputs as these were, so an output moves by the sum of what all
 # of them ask for: in one step of 200 and more the loss of skip-gram grew beyond all bounds at the default learning rate.
 C_MAX = 32
+HIDDEN = 3  # hidden vectors that an output meets at once: those of a group, by default
 # Nodes nearest the Huffman root that each of several threads has copies of; the 256th lies on 40 paths a chunk. Two threads
 # over one, skip-gram and CBOW: 1.5 and .9 without, 1.7 and 1.5 with 64 copies, 1.8 and 1.7 with 256, no more with 1024.
 NEAR = 256

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import C_MAX, M_MAX, PATH_MAX
-from .hidden import gather, scatter, score_path, update_path
+from . import C_MAX, HIDDEN, M_MAX, PATH_MAX
+from .hidden import gather, scatter, score_path, update_hidden, update_path
 from .jit import helper, kernel
 from .tiles import score, update
 from .walk import (
@@ -196,9 +196,9 @@ def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
         score(w_in, scratch.x_off, scratch.x_mask, count, w_y, near, y_first, outputs.rows, at, rows, outputs.signs,
               scratch.counts, first, lr, options.clamp, options.skip, size, scratch.g, 0, scratch.loss)  # fmt: skip
         if lock is None:  # decided at compile time, by the type
-            update(w_in, None, scratch.x_off, count, None, w_y, near, y_first, outputs.rows, at, rows, size, scratch.g, 0)
+            update(w_in, scratch.x_off, count, None, w_y, near, y_first, outputs.rows, at, rows, size, scratch.g, 0)
         else:
-            update(w_in, None, scratch.x_off, count, scratch.x_lock, w_y, near, y_first, outputs.rows, at, rows, size,
+            update(w_in, scratch.x_off, count, scratch.x_lock, w_y, near, y_first, outputs.rows, at, rows, size,
                    scratch.g, 0)  # fmt: skip
 
 
@@ -223,8 +223,9 @@ def meet_hidden(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
     g_at = 0
     for first in range(0, outputs.total, per):
         at, rows = outputs.at + first, min(per, outputs.total - first)
-        update(scratch.hidden, scratch.error, scratch.x_off, count, None, w_out, None, 0, outputs.rows, at, rows, size,
-               scratch.g, g_at)  # fmt: skip
+        for k in range(0, count, HIDDEN):
+            update_hidden(scratch.hidden, scratch.error, scratch.x_off, k, min(HIDDEN, count - k), w_out, outputs.rows, at,
+                          rows, size, scratch.g, g_at)  # fmt: skip
         g_at += (count + 1) * M_MAX
     scatter_errors(i, n, options.group, w_in, lock, options, scratch)
 

@@ -1,12 +1,16 @@
 """Micro-kernels of CBOW's hidden vectors: made of context rows, met with a Huffman path, their errors given back.
 
-Owns what is done to one vector at a time; blocks of several inputs and outputs are in tiles.py, whose symbols are used here.
+Owns what is done to hidden vectors; blocks of several inputs and outputs are in tiles.py, whose symbols are used here.
 A hidden vector h lies in `hidden`, what flows back to it gathers in `error` at the same place. With a path of nodes y_m, whose
 bits say the signs s_m, and g_m = lr s_m sigma(-u_m):
 
     u_m = s_m <h, y_m>      loss = -sum log sigma(u_m)      error += sum_m g_m y_m      y_m += g_m h
 
-No node stands twice in a path. Every micro-kernel is written twice, as in tiles.py.
+No node stands twice in a path. Noise words, which the hidden vectors h_c of a group meet together, are taken one after another:
+
+    error_c += g_cm y_m     y_m += sum_c g_cm h_c
+
+Every micro-kernel is written twice, as in tiles.py.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from . import M_MAX, PATH_MAX, simd
+from . import HIDDEN, M_MAX, PATH_MAX, simd
 from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
@@ -46,6 +50,17 @@ def _score_path_numpy(x, w_y, near, y_first, points, codes, at, n_y, lr, clamp, 
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
     g[g_at : g_at + n_y] = lr * s * gradient_numpy(u, t, clamp, skip)
     loss[0] += np.sum(np.maximum(-u, 0) + np.log1p(t), dtype=np.float32)
+
+
+def _update_hidden_numpy(x, error, x_off, first, n_x, w_y, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+    offsets = x_off[first : first + n_x]
+    hs, errors = ([part.reshape(-1)[o : o + size] for o in offsets] for part in (x, error))
+    gs = g[g_at : g_at + (first + n_x) * M_MAX].reshape(-1, M_MAX)[first:]
+    for m in range(n_y):
+        y = w_y[y_row[y_at + m]][:size]
+        for k in range(n_x):
+            errors[k] += gs[k, m] * y
+        y += gs[:, m] @ np.stack(hs)
 
 
 def _update_path_numpy(x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
@@ -140,6 +155,35 @@ def _emit_score_path(b, x, w_y, near, y_first, points, codes, at, n_y, lr, clamp
     switch(b, n_y, PATH_MAX, block)
 
 
+def _emit_update_hidden(b, x, error, x_off, first, n_x, w_y, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+    def block(count: int) -> None:
+        places = [b.add(first, I64(k)) for k in range(count)]
+        hidden, errors = ([pointer_at(b, base, x_off, place) for place in places] for base in (x, error))
+        gs = [b.gep(g, [b.add(g_at, b.mul(place, I64(M_MAX)))]) for place in places]
+
+        def column(d: ir.Value, _: Any) -> list[Vec]:
+            where = b.mul(d, I64(LANES))
+            h = [simd.load(b, p, where) for p in hidden]
+
+            def output(m: ir.Value, moved: Any) -> list[Vec]:
+                row = row_at(b, w_y, None, I64(0), y_row, b.add(y_at, m))
+                old = new = simd.load(b, row, where)
+                factors = [simd.splat(b, b.load(b.gep(p, [m]))) for p in gs]
+                for factor, v in zip(factors, h, strict=True):
+                    new = factor.fma(v, new)
+                simd.store(b, new, row, where)
+                return [factor.fma(old, total) for factor, total in zip(factors, moved, strict=True)]
+
+            moved = simd.loop(b, n_y, [simd.load(b, p, where) for p in errors], output)
+            for total, p in zip(moved, errors, strict=True):
+                simd.store(b, total, p, where)
+            return []
+
+        simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
+
+    switch(b, n_x, HIDDEN, block)
+
+
 def _emit_update_path(b, x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
     def block(rows: int) -> None:
         y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m))) for m in range(rows)]
@@ -164,6 +208,7 @@ def _emit_update_path(b, x, error, w_y, near, y_first, points, at, n_y, size, g,
 
 if numba.config.DISABLE_JIT:
     gather, scatter, score_path, update_path = _gather_numpy, _scatter_numpy, _score_path_numpy, _update_path_numpy
+    update_hidden = _update_hidden_numpy
 else:
     f32, i64, void = types.float32, types.int64, types.void
 
@@ -176,6 +221,16 @@ else:
     def scatter(typingctx, w_x, rows, first, gap, n_x, locks, scale, size, error, source):  # type: ignore[no-untyped-def]
         """x_c += scale lock_c error[source:] for the same rows."""
         return void(w_x, rows, i64, i64, i64, locks, f32, i64, error, i64), lower(_emit_scatter)
+
+    @intrinsic
+    def update_hidden(  # type: ignore[no-untyped-def]
+        typingctx, x, error, x_off, first, n_x, w_y, y_row, y_at, n_y, size, g, g_at
+    ):
+        """Of the hidden vectors from number `first` on, HIDDEN at most: one output after another,
+
+        error_c += g_cm y_m, y_m += sum_c g_cm h_c.
+        """
+        return void(x, error, x_off, i64, i64, w_y, y_row, i64, i64, i64, g, i64), lower(_emit_update_hidden, tables=(5,))
 
     @intrinsic
     def score_path(  # type: ignore[no-untyped-def]

@@ -51,14 +51,13 @@ def _score_numpy(  # type: ignore[no-untyped-def]
     loss[0] += np.sum(n * np.abs(s) * (np.maximum(-u, 0) + np.log1p(t)), dtype=np.float32)
 
 
-def _update_numpy(w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
     x, y = _rows(w_x, x_off[:n_x], size), rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size)
-    to = x if w_to is None else _rows(w_to, x_off[:n_x], size)
     gs = g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
     x_step, y_step = gs @ np.stack(y), np.zeros((n_y, size), np.float32)
     for c in range(n_x):  # a word that is a context twice is the same row twice: y_m meets it as it then is
         y_step += np.outer(gs[c], x[c])
-        to[c] += x_step[c] if x_lock is None else x_step[c] * x_lock[c]
+        x[c] += x_step[c] if x_lock is None else x_step[c] * x_lock[c]
     for m in range(n_y):
         y[m] += y_step[m]
 
@@ -152,7 +151,7 @@ def _emit_score(  # type: ignore[no-untyped-def]
     switch(b, n_y, M_MAX, block)
 
 
-def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
     g, vectors = b.gep(g, [g_at]), b.sdiv(size, I64(LANES))
 
     def block(rows: int) -> None:
@@ -163,20 +162,18 @@ def _emit_update(b, w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_
             old = [simd.load(b, p, at) for p in y] if 2 * rows + 4 <= simd.REGISTERS else None
 
             def context(c: ir.Value, steps: Any) -> list[Vec]:
-                x_at = b.load(b.gep(x_off, [c]))
-                x = simd.load(b, b.gep(w_x, [x_at]), at)
-                to = b.gep(w_x if w_to is None else w_to, [x_at])
-                start = x if w_to is None else simd.load(b, to, at)
+                row = pointer_at(b, w_x, x_off, c)
+                x = simd.load(b, row, at)
                 g_row, after = b.mul(c, I64(M_MAX)), []
-                chains = [start if x_lock is None else simd.constant(b, 0.0), simd.constant(b, 0.0)]
+                chains = [x if x_lock is None else simd.constant(b, 0.0), simd.constant(b, 0.0)]
                 for m in range(rows):  # one gradient at a time: few registers
                     factor = simd.splat(b, b.load(b.gep(g, [b.add(g_row, I64(m))])))
                     chains[m % 2] = factor.fma(simd.load(b, y[m], at) if old is None else old[m], chains[m % 2])
                     after.append(factor.fma(x, steps[m]))
                 moved = chains[0] + chains[1] if rows > 1 else chains[0]
                 if x_lock is not None:
-                    moved = moved.fma(simd.splat(b, b.load(b.gep(x_lock, [c]))), start)
-                simd.store(b, moved, to, at)
+                    moved = moved.fma(simd.splat(b, b.load(b.gep(x_lock, [c]))), x)
+                simd.store(b, moved, row, at)
                 return after
 
             steps = simd.loop(b, n_x, [simd.constant(b, 0.0)] * rows, context)
@@ -216,11 +213,11 @@ else:
 
     @intrinsic
     def update(  # type: ignore[no-untyped-def]
-        typingctx, w_x, w_to, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at
+        typingctx, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at
     ):
-        """x_c += lock_c sum_m g_cm y_m (in w_to, if given), y_m += sum_c g_cm x_c."""
-        kinds = (w_x, w_to, x_off, i64, x_lock, w_y, near, i64, y_row, i64, i64, i64, g, i64)
-        return void(*kinds), lower(_emit_update, tables=(5,))
+        """x_c += lock_c sum_m g_cm y_m, y_m += sum_c g_cm x_c."""
+        kinds = (w_x, x_off, i64, x_lock, w_y, near, i64, y_row, i64, i64, i64, g, i64)
+        return void(*kinds), lower(_emit_update, tables=(4,))
 
     @intrinsic
     def prefetch(typingctx, w, offset, size):  # type: ignore[no-untyped-def]
