@@ -28,6 +28,7 @@ test-plain:  ## nothing compiled: half an hour
 
 bench:  ## every benchmark, each peer in the same run; writes benchmarks/results and the README's table
 	$(PYTHON) -m benchmarks.bench_train $(BENCH)
+	$(PYTHON) -m benchmarks.bench_threads $(BENCH)
 	$(PYTHON) -m benchmarks.bench_corpus $(BENCH)
 	$(PYTHON) -m benchmarks.bench_command $(BENCH)
 	$(PYTHON) -m benchmarks.bench_query $(BENCH)

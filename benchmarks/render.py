@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
@@ -17,7 +18,7 @@ from .common import RESULTS, ROOT
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 CHART = "speed.png"
 PEERS = ("gensim", "pWord2Vec", "word2vec.c", "fastText")
-NAMES = ("train", "quality", "corpus", "command", "query", "load")
+NAMES = ("train", "train-avx2", "threads", "quality", "corpus", "command", "query", "load")
 
 Results = dict[str, dict[str, Any]]
 
@@ -48,6 +49,29 @@ def times(row: dict[str, Any], peer: str) -> str:
 
 def training(results: Results) -> Iterator[str]:
     found = results["train"]
+    yield "**Training**; raw words a second, without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300:"
+    yield "window 8, 10."
+    yield ""
+    yield from training_table(found)
+    yield ""
+    yield from scaling(found["rows"])
+    yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s. The share counts the multiply-adds that"
+    yield "the model asks for; those that neighbouring centres share are done once and counted for each: it may pass 100%."
+    yield from first_calls(found["rows"])
+
+
+def training_without_avx512(results: Results) -> Iterator[str]:
+    found = results["train-avx2"]
+    yield "**Training with AVX2**, registers half as wide and half as many, on another machine:"
+    yield machine_line(found["machine"])
+    yield ""
+    yield from training_table(found)
+    yield ""
+    yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s."
+    yield from first_calls(found["rows"])
+
+
+def training_table(found: dict[str, Any]) -> list[str]:
     peers = [p for p in PEERS if any(p in row["contestants"] for row in found["rows"])]
     head = ["model", "D", "threads", "words", "w2v, words/s", "gensim", *(f"against {p}" for p in peers), "share of FMA peak"]
     rows = [
@@ -63,18 +87,15 @@ def training(results: Results) -> Iterator[str]:
         ]
         for row in found["rows"]
     ]
-    yield "**Training**; raw words a second, without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300:"
-    yield "window 8, 10."
-    yield ""
-    yield from table(head, rows)
-    yield ""
+    return table(head, rows)
+
+
+def first_calls(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What the kernels cost before they run."""
     loading, compiling = (
-        max((row["first_call_seconds"] for row in found["rows"] if row["compiled"] == compiled), default=0.0)
+        max((row["first_call_seconds"] for row in rows if row["compiled"] == compiled), default=0.0)
         for compiled in (False, True)
     )
-    yield from scaling(found["rows"])
-    yield f"FMA peak of one core: {found['peaks']['fma_gflops_one_core']:.0f} GFLOP/s. The share counts the multiply-adds that"
-    yield "the model asks for; those that neighbouring centres share are done once and counted for each: it may pass 100%."
     yield f"The first call in a process loads a kernel in {loading:.1f} s at most, not counted above."
     if compiling:
         yield f"The first call of all compiles it, and the tables' code: {compiling:.1f} s at most."
@@ -93,6 +114,24 @@ def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:
         gains = [rate / rates[work, 1] for (work, w), rate in rates.items() if w == workers and (work, 1) in rates]
         if gains:
             yield f"{workers} threads over one: {min(gains):.2f} to {max(gains):.2f} times as fast."
+
+
+def threads(results: Results) -> Iterator[str]:
+    found = results["threads"]
+    workers, pairs = found["rows"][0]["workers"], len(found["rows"][0]["gains"]["wall"])
+    yield f"**{workers} threads over one**, {found['words'] / 1e6:.0f} M words: medians, and the middle half of {pairs}"
+    yield "pairs of runs. By processor time: as if both cores were there all the time."
+    yield "Multiply-adds: a loop that touches no memory, in the same seconds; the machine had no more to give by the clock."
+    yield machine_line(found["machine"])
+    yield ""
+    rows = [[row["model"], str(row["vector_size"]), *(gain(v) for v in row["gains"].values())] for row in found["rows"]]
+    yield from table(["model", "D", "by the clock", "by processor time", "multiply-adds"], rows)
+
+
+def gain(values: list[float]) -> str:
+    """The median, and the middle half."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def quality(results: Results) -> Iterator[str]:
@@ -136,8 +175,8 @@ def other_work(results: Results) -> Iterator[str]:
         yield from table(["other work", "w2v", "against gensim", ""], rows)
 
 
-def machine_line(results: Results) -> str:
-    machine = next(iter(results.values()))["machine"]
+def machine_line(machine: dict[str, Any]) -> str:
+    """What was measured on, with which versions, and when."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     hardware = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB"
     return f"{hardware}; {versions}; {machine['date'][:10]}."
@@ -147,9 +186,9 @@ def section(results: Results, chart: str | None) -> str:
     """The whole section, in Markdown."""
     if not results:
         return "Not measured yet: `make bench` writes this section, from `benchmarks/results`."
-    parts = [[machine_line(results)]]
+    parts = [[machine_line(next(iter(results.values()))["machine"])]]
     parts += [[f"![words a second]({chart})"]] if chart else []
-    makers = {"train": training, "quality": quality}
+    makers = {"train": training, "train-avx2": training_without_avx512, "threads": threads, "quality": quality}
     parts += [list(make(results)) for name, make in makers.items() if name in results]
     parts += [list(other_work(results))]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)

@@ -91,7 +91,14 @@ def results(tmp_path):
     row |= {"first_call_seconds": 0.2, "compiled": False}
     rows = [{**row, "workers": n, "contestants": contestants(gensim=15.0 / n)} for n in (1, 2)]
     train = {"rows": rows, "peaks": {"fma_gflops_one_core": 100.0}}
-    made = {"train": train, "corpus": {"rows": [{"what": "reading", "contestants": contestants(gensim=8.0)}]}}
+    gains = {"wall": [1.0, 1.5, 2.0, 2.5, 3.0], "processor": [1.9] * 5, "multiply_adds": [1.7] * 5}
+    threads = {"words": 2_000_000, "rows": [{"model": "CBOW", "vector_size": 100, "workers": 2, "gains": gains}]}
+    made = {
+        "train": train,
+        "train-avx2": train,
+        "threads": threads,
+        "corpus": {"rows": [{"what": "reading", "contestants": contestants(gensim=8.0)}]},
+    }
     for name, value in made.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({"machine": machine, **value}))
     return tmp_path
@@ -105,6 +112,8 @@ def test_readme_gets_the_figures_and_keeps_the_rest(results):
     assert "old" not in done
     assert "| CBOW | 100 | 1 | 17 M | 2.00 M | 133 k | 15.0 × | 50% |" in done
     assert "2 threads over one: 1.00 to 1.00" in done
+    assert "| CBOW | 100 | 2.00 (1.25 to 2.75) | 1.90 (1.90 to 1.90) | 1.70 (1.70 to 1.70) |" in done
+    assert "**Training with AVX2**" in done
     assert "| reading | 2.00 M words/s | 8.0 × |" in done
     assert render.insert(done, render.section(render.read(results), "speed.png")) == done
 
