@@ -1,11 +1,12 @@
-"""What a second thread brings: short runs of one thread and of two in turn, each beside a loop of multiply-adds.
+"""What a second thread brings: stretches of text by one thread and by two in turn, each beside a loop of multiply-adds.
 
-python -m benchmarks.bench_threads --corpus text8 --words 2000000
+python -m benchmarks.bench_threads --corpus text8
 
-Two cores are not always twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So three
-figures stand side by side. `wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that
-threads had the processor, as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what
-the clock says of a loop that lives in registers, in the same seconds: more than that the machine had not to give.
+Stretches are short, a fifth of a second, so that what disturbs the machine falls on one and two alike. Two cores are not always
+twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So three figures stand side by side.
+`wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that threads had the processor,
+as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what the clock says of a loop that
+lives in registers, in the same seconds: more than that the machine had not to give.
 """
 
 from __future__ import annotations
@@ -20,26 +21,45 @@ from .bench_train import MODELS, SIZES
 from .contestants import Ours, Work, config_of
 
 THREADS = 2
-TURNS = 12  # half of them undisturbed, with luck
-PROBE = 20_000_000  # turns of the loop of multiply-adds: a quarter of a second
+TURNS = 40
+STRETCH = 48  # chunks
+PROBE = 5_000_000  # turns of the loop of multiply-adds: a tenth of a second
 
 
-def run(corpus: Any, vocab: Any, work: Work, threads: int) -> tuple[float, float]:
-    """Seconds of one epoch, by the clock and of the processor."""
+class Stretch:
+    """Some chunks of a corpus, as a corpus."""
+
+    def __init__(self, whole: Any, number: int) -> None:
+        chunks = len(whole.starts) - 1
+        self.whole, self.first = whole, number * STRETCH % max(chunks - STRETCH, 1)
+        self.starts = whole.starts[self.first : self.first + STRETCH + 1] - whole.starts[self.first]
+        self.n_tokens = self.raw_words = int(self.starts[-1])
+
+    def read(self, k: int) -> Any:
+        return self.whole.read(self.first + k)
+
+
+def run(stretch: Stretch, counts: Any, weights: Any, work: Work, threads: int) -> tuple[float, float]:
+    """Seconds of training on the stretch, by the clock and of the processor."""
     from w2v.train import train
 
     before: list[float] = []
-    config = config_of(work, threads)
-    result = train(corpus, vocab.counts, config, on_compiled=lambda _: before.append(time.process_time()))
+    mark = lambda _: before.append(time.process_time())  # noqa: E731
+    result = train(stretch, counts, config_of(work, threads), weights=weights, on_compiled=mark)
     return result.epochs[0].seconds, time.process_time() - before[0]
 
 
-def bench(corpus: Any, vocab: Any, work: Work, turns: int) -> dict[str, Any]:
+def bench(corpus: Any, counts: Any, work: Work, turns: int) -> dict[str, Any]:
     """One row: the gains of all turns."""
+    from w2v.weights import Weights
+
     gains: dict[str, list[float]] = {"wall": [], "processor": [], "multiply_adds": []}
-    run(corpus, vocab, work, THREADS), run(corpus, vocab, work, 1)  # kernels are compiled here
-    for _ in range(turns):
-        (clock, own), (clocks, all_of_them) = run(corpus, vocab, work, 1), run(corpus, vocab, work, THREADS)
+    weights = Weights.create(len(counts), config_of(work, 1))
+    for threads in (1, THREADS):  # kernels are compiled here
+        run(Stretch(corpus, 0), counts, weights, work, threads)
+    for turn in range(turns):
+        stretch = Stretch(corpus, turn)
+        (clock, own), (clocks, all_of_them) = (run(stretch, counts, weights, work, n) for n in (1, THREADS))
         gains["wall"].append(clock / clocks)
         gains["processor"].append(THREADS * own / all_of_them)
         gains["multiply_adds"].append(peak.multiply_adds(THREADS, PROBE) / peak.multiply_adds(1, PROBE))
@@ -56,15 +76,15 @@ def show(row: dict[str, Any]) -> None:
 def main() -> None:
     made = common.parser(__doc__)
     made.add_argument("--sizes", default="D=100", help="of " + ", ".join(SIZES))
-    made.set_defaults(turns=TURNS, words=2_000_000)
+    made.set_defaults(turns=TURNS)
     args = common.parse(made)
-    turns = 2 if args.quick else args.turns
+    turns = 3 if args.quick else args.turns
     ours, rows = Ours(), []
     with common.text_of(args) as text:
         vocab, corpus = ours.encoded(text)
         for size in args.sizes.split(","):
             for model in MODELS:
-                rows.append(bench(corpus, vocab, replace(SIZES[size], **model), turns))
+                rows.append(bench(corpus, vocab.counts, replace(SIZES[size], **model), turns))
                 show(rows[-1])
         common.write(args, "threads", rows, words=text.words)
 

@@ -52,6 +52,7 @@ def first_call(work: Work) -> tuple[float, bool]:
     from .contestants import config_of
 
     vocab, corpus = encode([["a", "b", "c", "d"]] * 8, min_count=1)
+
     def missed() -> int:
         kernels = (cpu.skipgram_ns, cpu.skipgram_hs, cpu.cbow_ns, cpu.cbow_hs)
         return sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels)
@@ -61,9 +62,7 @@ def first_call(work: Work) -> tuple[float, bool]:
     return time.perf_counter() - start, missed() > before
 
 
-def bench(
-    work: Work, workers: int, text: common.Text, ours: Ours, peers: list[Any], turns: int, top: float
-) -> dict[str, Any]:
+def bench(work: Work, workers: int, text: common.Text, ours: Ours, peers: list[Any], turns: int, top: float) -> dict[str, Any]:
     """One row: everybody's rate at the work."""
     loading, compiled = first_call(work)
     runs = {c.name: c.prepare(text, work, workers) for c in (ours, *peers)}

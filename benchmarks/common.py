@@ -33,9 +33,7 @@ PACKAGES = ("numpy", "numba", "llvmlite", "gensim", "scipy")
 def parser(description: str | None) -> argparse.ArgumentParser:
     """The arguments that all benchmarks take; each adds its own."""
     made = argparse.ArgumentParser(description=(description or "").split("\n")[0])
-    made.add_argument(
-        "--quick", action="store_true", help="less work; the results go to quick-*.json, which no table shows"
-    )
+    made.add_argument("--quick", action="store_true", help="less work; the results go to quick-*.json, which no table shows")
     made.add_argument("--turns", type=int, help="turns of every contestant (default 3; quick: 1)")
     made.add_argument("--out", type=Path, default=RESULTS, help="directory of the results")
     made.add_argument("--corpus", type=Path, default=BUNDLED, help="text, plain or .xz (default: the bundled novels)")

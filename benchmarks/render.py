@@ -119,8 +119,8 @@ def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:
 def threads(results: Results) -> Iterator[str]:
     found = results["threads"]
     workers, pairs = found["rows"][0]["workers"], len(found["rows"][0]["gains"]["wall"])
-    yield f"**{workers} threads over one**, {found['words'] / 1e6:.0f} M words: medians, and the middle half of {pairs}"
-    yield "pairs of runs. By processor time: as if both cores were there all the time."
+    yield f"**{workers} threads over one**, on stretches of {found['words'] / 1e6:.0f} M words in turn: medians, and the middle"
+    yield f"half, of {pairs} pairs. By processor time: as if both cores were there all the time."
     yield "Multiply-adds: a loop that touches no memory, in the same seconds; the machine had no more to give by the clock."
     yield machine_line(found["machine"])
     yield ""

@@ -141,7 +141,6 @@ def test_the_suffix_chooses_the_format_and_the_option_overrides_it(home, tmp_pat
 
 def test_standard_input_and_compressed_files_are_text_like_any_other(home, tmp_path):
 
-
     (tmp_path / "packed").write_bytes(gzip.compress(TEXT.encode()))
     whole = tmp_path / "whole.bin"
     assert w2v("train", home / "text.txt", "-o", whole, *SMALL).exit_code == 0
@@ -365,7 +364,6 @@ def test_a_cut_or_lying_model_is_refused(home, tmp_path):
 
 
 def test_a_pickle_is_not_a_model(tmp_path):
-
 
     (tmp_path / "m.pkl").write_bytes(pickle.dumps({"a": 1}))
     is_plain_error(process("similar", tmp_path / "m.pkl", "cat"), 1)

@@ -25,9 +25,7 @@ def train_by_hand(kernel, tokens, w_in, w_y, table=NOISE_2, lr=1.0, **options):
     column = [np.array(w, np.float32)[:, None] for w in (w_in, w_y)]
     inputs = Inputs(np.array(tokens, np.int32), CERTAIN, table, *column, None)
     w_in, w_y = map(pad, column)
-    totals = call(
-        kernel, inputs, w_in, w_y, lr, make_options(window=1, shrink=False, negative=1, **options), streams(1)
-    )
+    totals = call(kernel, inputs, w_in, w_y, lr, make_options(window=1, shrink=False, negative=1, **options), streams(1))
     return w_in[:, 0], w_y[:, 0], totals
 
 

@@ -322,9 +322,7 @@ def test_equal_keys_in_one_call_make_one_row():
 
 def test_extras_come_along():
     kv = make(counts=[9] * 6)
-    kv.add_vectors(
-        ["the", "new"], np.ones((2, 4)), extras={"count": np.array([1, 2]), "tag": np.array(["D", "N"], object)}
-    )
+    kv.add_vectors(["the", "new"], np.ones((2, 4)), extras={"count": np.array([1, 2]), "tag": np.array(["D", "N"], object)})
     assert [kv.get_vecattr(w, "count") for w in ("the", "new", "of")] == [9, 2, 9]
     assert kv.get_vecattr("new", "tag") == "N"
     kv.add_vectors(["the"], np.ones((1, 4)), extras={"count": np.array([1])}, replace=True)

@@ -25,9 +25,7 @@ def plane():
 @pytest.fixture
 def holes():
     """Two words without direction among four."""
-    return KeyedVectors.from_arrays(
-        ["a", "zero", "b", "nan"], np.array([[1, 0], [0, 0], [1, 1], [np.nan, 1]], np.float32)
-    )
+    return KeyedVectors.from_arrays(["a", "zero", "b", "nan"], np.array([[1, 0], [0, 0], [1, 1], [np.nan, 1]], np.float32))
 
 
 @pytest.fixture
@@ -229,9 +227,7 @@ def test_multiplication_honours_range_rows_and_vectors(plane):
     assert len(plane.most_similar_cosmul("east", "north", topn=None, restrict_vocab=4)) == 4
     assert plane.most_similar_cosmul(0, [3]) == plane.most_similar_cosmul("east", "north")
     by_vector = plane.most_similar_cosmul(plane["east"] * 9, plane["north"])
-    assert [w for w in words(by_vector) if w not in ("east", "north")] == words(
-        plane.most_similar_cosmul("east", "north")
-    )
+    assert [w for w in words(by_vector) if w not in ("east", "north")] == words(plane.most_similar_cosmul("east", "north"))
     assert plane.most_similar_cosmul("east", topn=0) == []
     with pytest.raises(VectorsError, match="no positive input"):
         plane.most_similar_cosmul(negative="east")
@@ -254,9 +250,7 @@ def test_pairs_and_distances(plane):
     np.testing.assert_allclose(plane.distances("east", ["west", "east"]), [2, 0], atol=1e-6)
     np.testing.assert_allclose(plane.distances(np.array([0.0, 9.0]), ["north"]), [0], atol=1e-6)
     np.testing.assert_allclose(plane.distances(0, None), plane.distances("east"))
-    np.testing.assert_allclose(
-        KeyedVectors.cosine_similarities(plane["ene"], plane.vectors)[:2], [0.9397, 1], atol=1e-4
-    )
+    np.testing.assert_allclose(KeyedVectors.cosine_similarities(plane["ene"], plane.vectors)[:2], [0.9397, 1], atol=1e-4)
     assert plane.n_similarity(["east"], ["ene"]) == pytest.approx(plane.similarity("east", "ene"))
     assert plane.n_similarity(["east", "absent"], ["east"]) == 1
     for sets in (([], ["east"]), (["east"], [])):

@@ -11,9 +11,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 model_argument = click.argument("model", type=click.Path())
 
-read_option = click.option(
-    "--format", "file_format", metavar="NAME", help="Format of MODEL, where its content does not tell."
-)
+read_option = click.option("--format", "file_format", metavar="NAME", help="Format of MODEL, where its content does not tell.")
 
 restrict_option = click.option(
     "--restrict-vocab", type=click.IntRange(1), metavar="N", help="Search only the N most frequent words."

@@ -134,9 +134,7 @@ def _read(path: str | os.PathLike[str], words: KnownWords) -> tuple[list[Section
         if len(parts) != 4:
             invalid.add(number)
         elif not sections:
-            raise FormatError(
-                f"line {number} of {path} comes before any section", "head the questions with a line ': name'"
-            )
+            raise FormatError(f"line {number} of {path} comes before any section", "head the questions with a line ': name'")
         else:
             a, b, c, d = (words.fold(part) for part in parts)
             questions.append((sections[-1], (a, b, c, d)))

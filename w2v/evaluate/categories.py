@@ -48,15 +48,11 @@ def categories(
     labelled, invalid = _read(path)
     known = [(words.fold(word), label) for word, label in labelled if words.fold(word) in words]
     if not known:
-        raise FormatError(
-            f"no known words in {path}: {len(labelled)} words, {invalid}", "a line is: word category"
-        )
+        raise FormatError(f"no known words in {path}: {len(labelled)} words, {invalid}", "a line is: word category")
     names, label = np.unique([label for _, label in known], return_inverse=True)
     if len(known) * len(names) > _CELLS:
         raise FormatError(f"{path}: {len(known):,} words in {len(names):,} categories are too many to cluster")
-    clusters = spherical_kmeans(
-        words.units([word for word, _ in known]), len(names), restarts, np.random.default_rng(seed)
-    )
+    clusters = spherical_kmeans(words.units([word for word, _ in known]), len(names), restarts, np.random.default_rng(seed))
     table = np.zeros((len(names), len(names)), np.int64)
     np.add.at(table, (clusters, label), 1)
     invalid.warn(path, "a word and a category")

@@ -87,12 +87,7 @@ class PhrasesTransformation:
 
     def find_phrases(self, sentences: Iterable[Iterable[str]]) -> dict[str, float]:
         """Every phrase that occurs in `sentences`, with its score."""
-        return {
-            token: score
-            for sentence in sentences
-            for token, score in self.analyze_sentence(sentence)
-            if score is not None
-        }
+        return {token: score for sentence in sentences for token, score in self.analyze_sentence(sentence) if score is not None}
 
     def save(self, fname_or_handle: str | os.PathLike[str] | BinaryIO, **gensim_options: Any) -> None:
         """Write the model as JSON lines (see `file`), replacing an older file in one step.

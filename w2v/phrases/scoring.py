@@ -82,6 +82,4 @@ def scorer_named(name: Any) -> Scorer:
     found = getattr(sys.modules.get(module), "__dict__", {}).get(function)
     if isinstance(found, types.FunctionType):
         return scorer_of(found)
-    raise ConfigError(
-        f"the model was scored by {name!r:.100}, which is not loaded", "give the function: load(path, scoring=f)"
-    )
+    raise ConfigError(f"the model was scored by {name!r:.100}, which is not loaded", "give the function: load(path, scoring=f)")

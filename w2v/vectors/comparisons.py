@@ -113,9 +113,7 @@ class Comparisons(Neighbours):
         matrix = np.stack([vectors[word] for word in used]).astype(np.float32)
         centre = matrix.mean(axis=0)
         similarities = matrix @ (centre / (np.linalg.norm(centre) or 1))
-        return sorted(
-            zip(similarities.tolist(), used, strict=True), key=lambda pair: (pair[0], str(pair[1])), reverse=True
-        )
+        return sorted(zip(similarities.tolist(), used, strict=True), key=lambda pair: (pair[0], str(pair[1])), reverse=True)
 
     def doesnt_match(self, words: Iterable[Key]) -> Key:
         """The key furthest from the mean of all of them.

@@ -112,9 +112,7 @@ class GrowingStore(VectorStore):
         if rows.ndim < 2:
             rows = rows.reshape(-1, self.vector_size) if not keys else rows[None, :]
         if rows.shape != (len(keys), self.vector_size):
-            raise VectorsError(
-                f"weights of shape {np.shape(weights)} for {len(keys)} keys of {self.vector_size} numbers"
-            )
+            raise VectorsError(f"weights of shape {np.shape(weights)} for {len(keys)} keys of {self.vector_size} numbers")
         extras = {name: np.asarray(values) for name, values in (extras or {}).items()}
         for name, values in extras.items():
             if len(values) != len(keys):

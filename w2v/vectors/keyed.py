@@ -156,13 +156,9 @@ class KeyedVectors(Comparisons):
         # One factor may stand for all rows (gensim indexes them modulo their number); now they differ.
         self.vectors_lockf = np.resize(self.vectors_lockf, len(self)).astype(np.float32)
         self.vectors_lockf[here] = lockf
-        self.add_lifecycle_event(
-            "intersect_word2vec_format", msg=f"took over {len(here)} of {len(other)} vectors of {fname}"
-        )
+        self.add_lifecycle_event("intersect_word2vec_format", msg=f"took over {len(here)} of {len(other)} vectors of {fname}")
 
-    def vectors_for_all(
-        self, keys: Iterable[Key], allow_inference: bool = True, copy_vecattrs: bool = False
-    ) -> KeyedVectors:
+    def vectors_for_all(self, keys: Iterable[Key], allow_inference: bool = True, copy_vecattrs: bool = False) -> KeyedVectors:
         """A new KeyedVectors with the distinct `keys` known here, in the order given.
 
         `allow_inference` also takes keys that have a vector without being in the vocabulary: row numbers here, made-up
@@ -176,11 +172,7 @@ class KeyedVectors(Comparisons):
         """
         known = self if allow_inference else self.key_to_index
         chosen = [key for key in dict.fromkeys(keys) if key in known]
-        rows = (
-            np.stack([self.get_vector(key) for key in chosen])
-            if chosen
-            else np.empty((0, self.vector_size), np.float32)
-        )
+        rows = np.stack([self.get_vector(key) for key in chosen]) if chosen else np.empty((0, self.vector_size), np.float32)
         result = KeyedVectors.from_arrays(chosen, rows.astype(self.vectors.dtype, copy=False))
         result.expandos["count"] = np.arange(len(chosen), 0, -1)
         if copy_vecattrs:
@@ -217,8 +209,7 @@ class KeyedVectors(Comparisons):
             similarity_function=similarity_function,
         )
         sections = [
-            {"section": s.name, "correct": s.correct, "incorrect": s.incorrect}
-            for s in (*report.sections, report.total)
+            {"section": s.name, "correct": s.correct, "incorrect": s.incorrect} for s in (*report.sections, report.total)
         ]
         for section in sections:
             self.log_accuracy(section)

@@ -65,9 +65,7 @@ class Neighbours(ReadQuestions):
         """most_similar() of one key."""
         return self.similar_by_key(word, topn, restrict_vocab)
 
-    def similar_by_vector(
-        self, vector: Floats, topn: int | None = 10, restrict_vocab: int | None = None
-    ) -> Ranking | Floats:
+    def similar_by_vector(self, vector: Floats, topn: int | None = 10, restrict_vocab: int | None = None) -> Ranking | Floats:
         """most_similar() of one vector (D,)."""
         return self.most_similar([np.asarray(vector)], topn=topn, restrict_vocab=restrict_vocab)
 
