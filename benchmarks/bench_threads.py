@@ -5,8 +5,8 @@ python -m benchmarks.bench_threads --corpus text8
 Stretches are short, a fifth of a second, so that what disturbs the machine falls on one and two alike. Two cores are not always
 twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So three figures stand side by side.
 `wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that threads had the processor,
-as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what the clock says of a loop that
-lives in registers, in the same seconds: more than that the machine had not to give.
+as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what the clock says of a loop
+that lives in registers, in the same seconds: more than that the machine had not to give.
 """
 
 from __future__ import annotations
