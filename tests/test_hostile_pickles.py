@@ -306,7 +306,7 @@ def test_one_array_referred_to_by_many_attributes_is_not_copied_for_each(tmp_pat
 
 def test_long_paths_of_a_tree_are_refused(tmp_path):
     """The content of Python 2's arrays is text, which is encoded: a megabyte for each word, and more where paths join."""
-    words = 2000
+    words = 1000
     content = b"T" + (1 << 20).to_bytes(4, "little") + b"\0" * (1 << 20) + b"q\xc80"
     path = array(b"J" + (1 << 20).to_bytes(4, "little") + b"\x85", b"h\xc8", "u1")
     keys = b"](" + b"".join(text(f"w{i}") for i in range(words)) + b"e"
