@@ -11,7 +11,6 @@ that lives in registers, in the same seconds: more than that the machine had not
 
 from __future__ import annotations
 
-import statistics
 import time
 from dataclasses import replace
 from typing import Any
@@ -44,8 +43,8 @@ def run(stretch: Stretch, counts: Any, weights: Any, work: Work, threads: int) -
     from w2v.train import train
 
     before: list[float] = []
-    mark = lambda _: before.append(time.process_time())  # noqa: E731
-    result = train(stretch, counts, config_of(work, threads), weights=weights, on_compiled=mark)
+    config = config_of(work, threads)
+    result = train(stretch, counts, config, weights=weights, on_compiled=lambda _: before.append(time.process_time()))
     return result.epochs[0].seconds, time.process_time() - before[0]
 
 
@@ -69,22 +68,21 @@ def bench(corpus: Any, counts: Any, work: Work, turns: int) -> dict[str, Any]:
 def show(row: dict[str, Any]) -> None:
     print(f"\n{row['model']}, D={row['vector_size']}: {row['workers']} threads over one")
     for name, values in row["gains"].items():
-        low, middle, high = statistics.quantiles(values, n=4)
-        print(f"  {name:14} {middle:5.2f} ({low:.2f} to {high:.2f})", flush=True)
+        print(f"  {name:14} {common.spread(values)}", flush=True)
 
 
 def main() -> None:
     made = common.parser(__doc__)
     made.add_argument("--sizes", default="D=100", help="of " + ", ".join(SIZES))
-    made.set_defaults(turns=TURNS)
-    args = common.parse(made)
-    turns = 3 if args.quick else args.turns
+    args = common.parse(made, turns=TURNS, quick=3)
+    if args.turns < 2:
+        made.error("at least two turns: their spread is shown")
     ours, rows = Ours(), []
     with common.text_of(args) as text:
         vocab, corpus = ours.encoded(text)
         for size in args.sizes.split(","):
             for model in MODELS:
-                rows.append(bench(corpus, vocab.counts, replace(SIZES[size], **model), turns))
+                rows.append(bench(corpus, vocab.counts, replace(SIZES[size], **model), args.turns))
                 show(rows[-1])
         common.write(args, "threads", rows, words=text.words)
 

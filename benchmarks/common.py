@@ -44,10 +44,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parsed arguments, with what --quick changes filled in."""
+def parse(made: argparse.ArgumentParser, turns: int = 3, quick: int = 1) -> argparse.Namespace:
+    """Parsed arguments; where no number of turns is asked for, `turns`, or `quick` for a quick run."""
     args = made.parse_args()
-    args.turns = args.turns or (1 if args.quick else 3)
+    args.turns = args.turns or (quick if args.quick else turns)
     return args
 
 
@@ -136,6 +136,12 @@ def compare(seconds: dict[str, list[float]], work: float, ours: str = "w2v") -> 
             "times_slower": round(statistics.median(ratios), 2),
         }
     return table
+
+
+def spread(values: list[float]) -> str:
+    """The median, and the middle half."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def show(title: str, table: dict[str, dict[str, Any]], unit: str, scale: float = 1.0) -> None:

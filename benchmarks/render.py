@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from .common import RESULTS, ROOT
+from .common import RESULTS, ROOT, spread
 
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 CHART = "speed.png"
@@ -119,19 +118,13 @@ def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:
 def threads(results: Results) -> Iterator[str]:
     found = results["threads"]
     workers, pairs = found["rows"][0]["workers"], len(found["rows"][0]["gains"]["wall"])
-    yield f"**{workers} threads over one**, on stretches of {found['words'] / 1e6:.0f} M words in turn: medians, and the middle"
+    yield f"**{workers} threads over one**, on stretches of {millions(found)} words in turn: medians, and the middle"
     yield f"half, of {pairs} pairs. By processor time: as if both cores were there all the time."
     yield "Multiply-adds: a loop that touches no memory, in the same seconds; the machine had no more to give by the clock."
     yield machine_line(found["machine"])
     yield ""
-    rows = [[row["model"], str(row["vector_size"]), *(gain(v) for v in row["gains"].values())] for row in found["rows"]]
+    rows = [[row["model"], str(row["vector_size"]), *(spread(v) for v in row["gains"].values())] for row in found["rows"]]
     yield from table(["model", "D", "by the clock", "by processor time", "multiply-adds"], rows)
-
-
-def gain(values: list[float]) -> str:
-    """The median, and the middle half."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def quality(results: Results) -> Iterator[str]:

@@ -75,17 +75,12 @@ def _emit_score(  # type: ignore[no-untyped-def]
     g, last = b.gep(g, [g_at]), b.sub(n_x, I64(1))
     tiles = b.sdiv(b.add(n_x, I64(1)), I64(2))
 
-    def contexts(t: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
-        first = b.mul(t, I64(2))
-        whole = b.icmp_signed("<", first, last)  # else an odd context out: the second half of its tile counts for nothing
-        return first, b.select(whole, b.add(first, I64(1)), first), whole
-
     def multiply(rows: int, t: ir.Value, width: int) -> None:
         """Store <x_c, y_m> in g, for one or two contexts and all outputs."""
-        first, second, _ = contexts(t)
+        first = b.mul(t, I64(2))
         y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
 
-        x = [pointer_at(b, w_x, x_off, c) for c in (first, second)[:width]]
+        x = [pointer_at(b, w_x, x_off, b.add(first, I64(k))) for k in range(width)]
 
         def products(ys: list[ir.Value]) -> list[Vec]:
             def column(d: ir.Value, sums: Any) -> list[Vec]:
@@ -108,7 +103,9 @@ def _emit_score(  # type: ignore[no-untyped-def]
                 simd.store(b, simd.transposed_sums(slots[start : start + LANES]), g, at)
 
     def multiplicities(t: ir.Value, start: int) -> Vec:
-        first, second, whole = contexts(t)
+        first = b.mul(t, I64(2))
+        whole = b.icmp_signed("<", first, last)  # else an odd context out: the second half of its tile counts for nothing
+        second = b.select(whole, b.add(first, I64(1)), first)
         at = [b.add(b.mul(b.load(b.gep(x_mask, [c])), counts.columns), column) for c in (first, second)]
         at[1] = b.select(whole, at[1], column)  # row 0 of counts is all zeros
         if LANES == SLOTS:
@@ -159,6 +156,7 @@ def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_
 
         def column(d: ir.Value, _: Any) -> list[Vec]:
             at = b.mul(d, I64(LANES))
+            # beside their steps, where registers do; else each context reads them again: spilling would read and write
             old = [simd.load(b, p, at) for p in y] if 2 * rows + 4 <= simd.REGISTERS else None
 
             def context(c: ir.Value, steps: Any) -> list[Vec]:
