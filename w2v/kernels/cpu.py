@@ -22,7 +22,7 @@ import numpy as np
 
 from . import C_MAX, HIDDEN, M_MAX, PATH_MAX
 from .hidden import gather, scatter, score_path, update_hidden, update_path
-from .jit import helper, kernel
+from .jit import kernel, part
 from .tiles import score, update
 from .walk import (
     AHEAD,
@@ -174,7 +174,7 @@ def cbow_hs(
 # --- who meets whom ---------------------------------------------------------------------------------------------------
 
 
-@helper
+@part
 def meet_contexts(i, n, group, outputs, w_in, w_y, lock, lr, options, scratch, stats):
     """Skip-gram: every context row meets every output row; of a wide window C_MAX places at a time."""
     prefetch_context(i, n, group, w_in, options, scratch)
@@ -186,7 +186,7 @@ def meet_contexts(i, n, group, outputs, w_in, w_y, lock, lr, options, scratch, s
         stats[1] += pairs
 
 
-@helper
+@part
 def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
     """`count` context rows meet the outputs block by block, and are moved by each."""
     size, per = scratch.width, scratch.per[outputs.total]
@@ -202,7 +202,7 @@ def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
                    scratch.g, 0)  # fmt: skip
 
 
-@helper
+@part
 def meet_hidden(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
     """CBOW: the hidden vector of every centre of the group meets every output row; the errors go back to the contexts.
 
@@ -230,7 +230,7 @@ def meet_hidden(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
     scatter_errors(i, n, options.group, w_in, lock, options, scratch)
 
 
-@helper
+@part
 def meet_path(i, n, path, w_in, w_node, lock, lr, options, scratch, stats):
     """CBOW: the hidden vector of centre i meets the nodes of its path; the error goes back to the contexts."""
     prefetch_context(i, n, 1, w_in, options, scratch)
@@ -248,14 +248,14 @@ def meet_path(i, n, path, w_in, w_node, lock, lr, options, scratch, stats):
     scatter_errors(i, n, 1, w_in, lock, options, scratch)
 
 
-@helper
+@part
 def window_of(k, n, scratch):
     """Where the contexts of centre k begin, and their number; k itself stands among them, uncounted."""
     first = max(k - scratch.reach[k], 0)
     return first, min(k + scratch.reach[k], n - 1) - first
 
 
-@helper
+@part
 def gather_contexts(i, n, group, w_in, options, scratch):
     """The mean or sum of the context rows of each centre of the group, where it has any; returns how many have."""
     stride, size, hidden = w_in.shape[1], scratch.width, 0
@@ -269,7 +269,7 @@ def gather_contexts(i, n, group, w_in, options, scratch):
     return hidden
 
 
-@helper
+@part
 def scatter_errors(i, n, group, w_in, lock, options, scratch):
     """The error of each hidden vector goes back to its context rows, whole or divided by their number."""
     stride, size, hidden = w_in.shape[1], scratch.width, 0
@@ -284,7 +284,7 @@ def scatter_errors(i, n, group, w_in, lock, options, scratch):
             hidden += 1
 
 
-@helper
+@part
 def close_sentence(n, scratch, stats):
     """Add the sentence's loss to the float64 total."""
     for lane in range(scratch.loss.size):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import POOL, RING, ROW_ALIGN, Outputs, ops
-from .jit import helper
+from .jit import helper, part
 from .tiles import prefetch
 
 AHEAD = 2  # groups between choosing output rows and using them: below RING
@@ -20,7 +20,7 @@ WORDS, NOISE = 0, 1  # the two streams of `rng`: words kept and windows; noise w
 draw, below, is_kept, alias_draw = helper(ops.draw), helper(ops.below), helper(ops.is_kept), helper(ops.alias_draw)
 
 
-@helper
+@part
 def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
     """Subsample the sentence at `at` into scratch.words, each with its window, row and lock; return length and end."""
     n, stride = 0, w_in.shape[1]
