@@ -15,22 +15,30 @@ Floats = NDArray[np.floating[Any]]
 
 
 class GrowingMatrix:
-    """Rows of `dim` numbers of type `dtype`; room for `rows` of them at once if that is known."""
+    """Rows of `dim` numbers of type `dtype`; room for `rows` of them at once, and `spare` bytes, if that is known."""
 
-    def __init__(self, dim: int, dtype: Any, rows: int | None) -> None:
+    def __init__(self, dim: int, dtype: Any, rows: int | None, spare: int = 0) -> None:
         self._dim = dim
-        self._flat: Floats = np.empty((1 if rows is None else rows) * dim, dtype)
+        self._flat: Floats = np.empty((1 if rows is None else rows) * dim - -spare // np.dtype(dtype).itemsize, dtype)
         self.filled = 0  # rows
 
     def add(self, rows: Floats) -> None:
-        """Append (n, dim) numbers; numbers too large for the type become infinite."""
+        """Append (n, dim) numbers; numbers too large for the type become infinite. They may lie in `room`, further on."""
         start, stop = self.filled * self._dim, (self.filled + len(rows)) * self._dim
-        if stop > len(self._flat):
-            # No view of it lives outside this class before finish(), and realloc() moves no large block.
-            self._flat.resize(max(stop, len(self._flat) * 3 // 2), refcheck=False)
+        self._make_room(stop)
         with np.errstate(over="ignore"):
             self._flat[start:stop].reshape(rows.shape)[:] = rows
         self.filled += len(rows)
+
+    def room(self, size: int) -> NDArray[np.uint8]:
+        """At least `size` bytes behind the last row, to be read into before they become rows. Gone when more room is made."""
+        start = self.filled * self._dim
+        self._make_room(start - -size // self._flat.itemsize)
+        return self._flat[start:].view(np.uint8)
+
+    def _make_room(self, numbers: int) -> None:
+        if numbers > len(self._flat):  # realloc() moves no large block
+            self._flat.resize(max(numbers, len(self._flat) * 3 // 2), refcheck=False)
 
     def finish(self) -> Floats:
         """The matrix (filled, dim)."""

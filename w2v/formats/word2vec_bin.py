@@ -3,15 +3,14 @@
 word2vec.c ends each vector with a line end, gensim and the GoogleNews vectors do not: one before a word is skipped.
 
 Words vary in length, so where a record begins is known only when the one before has been seen. One regular expression
-walks a piece of 4 MB in C, " <4D bytes>" after "... <4D bytes>", and drops the vectors: what is left are the words.
-Their lengths tell where the vectors stand, and numpy copies them out in one go.
+walks a piece of 1 MB in C, " <4D bytes>" after "... <4D bytes>", and drops the vectors: what is left are the words.
+Their lengths tell where the vectors stand, and numpy moves them together, so that they make a matrix.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +22,8 @@ from .loaded import MAX_WORD, Loaded, Options, decode_words
 from .matrix import Floats, GrowingMatrix
 from .pieces import Pieces
 
-if TYPE_CHECKING:
-    pass
-
-PIECE = 4 << 20  # bytes
-_GATHER = 1 << 19  # bytes copied at a time: they stay in the cache between the two copies that numpy makes
+PIECE = 1 << 20  # bytes
+_GATHER = 1 << 18  # bytes copied at a time: they stay in the cache between the two copies that numpy makes
 
 
 def read(source: Source, options: Options, piece: int = PIECE) -> Loaded:
@@ -39,13 +35,16 @@ def read(source: Source, options: Options, piece: int = PIECE) -> Loaded:
     rows, dim = read_header(source)
     wanted = rows if options.limit is None else min(rows, options.limit)
     source.check_room(wanted * (4 * dim + 1), f"{wanted} vectors of {dim} numbers")
-    matrix = GrowingMatrix(dim, options.datatype, wanted if source.plain else None)
+    keep = MAX_WORD + 4 * dim
+    matrix = GrowingMatrix(dim, options.datatype, wanted if source.plain else None, keep + piece)
+    # float32 are read to where they stay, and only move up by the length of their words, in the cache
+    room = matrix.room if np.dtype(options.datatype) == np.float32 else None
     words: list[bytes] = []  # each piece's words, every one followed by a space
     vector = re.compile(rb" .{%d}" % (4 * dim), re.DOTALL)
-    pieces = Pieces(source, piece, MAX_WORD + 4 * dim)
+    pieces = Pieces(source, piece, keep)
     left = 0
     while matrix.filled < wanted and not pieces.ended:
-        view = pieces.next(left)
+        view = pieces.next(left, room)
         joined, starts = _split(view, vector, 4 * dim, wanted - matrix.filled)
         words.append(joined)
         for vectors in _gathered(view, starts, dim):
