@@ -1,6 +1,8 @@
 """Training speed beside the peers': four models, two sizes, one worker and two, in raw words a second.
 
 python -m benchmarks.bench_train --corpus text8 --word2vec-c PATH --pword2vec PATH
+
+A machine without AVX-512 has results of its own, train-avx2.json.
 """
 
 from __future__ import annotations
@@ -88,6 +90,8 @@ def main() -> None:
     made.add_argument("--only", default="", help="models whose name has this in it")
     made.add_argument("--programs", default=",".join(SIZES), help="sizes at which peers that are programs, and slow, take part")
     args = common.parse(made)
+    from w2v.kernels import simd
+
     peaks = peak.measure(2 if args.quick else 5)
     rows, ours, peers = [], Ours(), present(args)
     with common.text_of(args) as text:
@@ -101,7 +105,8 @@ def main() -> None:
                     top = peaks["fma_gflops_one_core"] * workers
                     rows.append(bench(work, workers, text, ours, taking_part, args.turns, top))
                     show(rows[-1])
-        common.write(args, "train", rows, peaks=peaks, words=text.words, vocabulary=text.types(5))
+        name = "train" if simd.LANES == 16 else "train-avx2"
+        common.write(args, name, rows, peaks=peaks, words=text.words, vocabulary=text.types(5))
 
 
 if __name__ == "__main__":

@@ -163,9 +163,17 @@ def other_work(results: Results) -> Iterator[str]:
         figures = {"contestants": row["one lookup"]}
         seconds = sorted(row["one lookup"]["w2v"]["seconds"])
         what = f"load {row['what']}, {row['rows']:,} × {results['load']['size']}"
-        rows.append([what, f"{seconds[len(seconds) // 2]:.3g} s", times(figures, "gensim"), ""])
+        queried = f"with a query {times({'contestants': row['one query']}, 'gensim')}"
+        speed = f"{seconds[len(seconds) // 2]:.3g} s"
+        rows.append([what, speed, times(figures, "gensim"), "; ".join([queried, *elsewhere(results, "load")])])
     if rows:
         yield from table(["other work", "w2v", "against gensim", ""], rows)
+
+
+def elsewhere(results: Results, name: str) -> list[str]:
+    """The processor, where it is not that of the first line."""
+    cpu = results[name]["machine"]["cpu"]
+    return [cpu] if cpu != next(iter(results.values()))["machine"]["cpu"] else []
 
 
 def machine_line(machine: dict[str, Any]) -> str:
