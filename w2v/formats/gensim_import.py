@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +89,7 @@ def is_pickle(head: bytes) -> bool:
 
 def load_model(path: Path, mmap: bool = True) -> GensimModel:
     """Read a model or keyed vectors. Raises FormatError for what is neither, and for files that would run code."""
-    with Source(path) as source, _named(source):
+    with Source(path) as source, _Named(source):
         kind, model, vectors = _parts(source)
         loaded, kept = _loaded(vectors, Options(mmap=mmap), source.name)
         codes, points = _trees(vectors, kept)
@@ -110,19 +109,22 @@ def read(source: Source, options: Options) -> Loaded:
     """The word vectors of a file alone."""
     options.only_utf8("gensim's models")
     options.no_datatype("gensim's models")
-    with _named(source):
+    with _Named(source):
         return _loaded(_parts(source)[2], options, source.name)[0]
 
 
-@contextmanager
-def _named(source: Source) -> Iterator[None]:
-    """Put the name of the file before what is wrong with it."""
-    try:
-        yield
-    except FormatError as error:
-        if source.name in str(error):
-            raise
-        raise FormatError(f"{source.name}: {error}", error.hint) from None
+class _Named:
+    """Puts the name of the file before what is wrong with it. A class for the reason that errors.Explained is one."""
+
+    def __init__(self, source: Source) -> None:
+        self._name = source.name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, FormatError) and self._name not in str(error):
+            raise FormatError(f"{self._name}: {error}", error.hint) from None
 
 
 def _parts(source: Source) -> tuple[str, dict[str, Any], dict[str, Any]]:
