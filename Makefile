@@ -18,7 +18,7 @@ fix:  ## what ruff can mend by itself
 	$(PYTHON) -m ruff format .
 
 test:  ## minutes
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist loadfile
 
 test-slow:  ## the rest: statistical parity with gensim, long property tests
 	$(PYTHON) -m pytest -m slow
