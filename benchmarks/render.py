@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -146,34 +147,35 @@ def quality(results: Results) -> Iterator[str]:
 
 def other_work(results: Results) -> Iterator[str]:
     """One table for all that is not training."""
-    rows = []
+    rows: list[list[str]] = []
+    note = partial(remarks, results)
     for row in results.get("command", {}).get("rows", []):
         ours, gensims = row["contestants"]["w2v"], row["contestants"]["gensim"]
         memory = f"{ours['peak_megabytes']:.0f} MB / {gensims['peak_megabytes']:.0f} MB"
         what = f"whole command, {row['model']}, {row['epochs']} epochs, {row['workers']} threads"
-        rows.append([what, rate(ours) + " words/s", times(row, "gensim"), f"peak memory {memory}"])
+        rows.append([what, rate(ours) + " words/s", times(row, "gensim"), note("command", f"peak memory {memory}")])
     for row in results.get("corpus", {}).get("rows", []):
-        rows.append([row["what"], rate(row["contestants"]["w2v"]) + " words/s", times(row, "gensim"), ""])
+        rows.append([row["what"], rate(row["contestants"]["w2v"]) + " words/s", times(row, "gensim"), note("corpus")])
     for row in results.get("query", {}).get("rows", []):
         of = "memory bandwidth" if "gb_per_second" in row else "matrix product"
         shape = "{:,} × {}".format(*results["query"]["shape"])
         speed = f"{row['contestants']['w2v']['per_second']:,.0f} queries/s"
-        rows.append([f"{row['what']}, {shape}", speed, times(row, "gensim"), f"{row['share_of_peak']:.0%} of {of}"])
+        share = note("query", f"{row['share_of_peak']:.0%} of {of}")
+        rows.append([f"{row['what']}, {shape}", speed, times(row, "gensim"), share])
     for row in results.get("load", {}).get("rows", []):
-        figures = {"contestants": row["one lookup"]}
+        lookup, query = ({"contestants": row[use]} for use in ("one lookup", "one query"))
         seconds = sorted(row["one lookup"]["w2v"]["seconds"])
         what = f"load {row['what']}, {row['rows']:,} × {results['load']['size']}"
-        queried = f"with a query {times({'contestants': row['one query']}, 'gensim')}"
         speed = f"{seconds[len(seconds) // 2]:.3g} s"
-        rows.append([what, speed, times(figures, "gensim"), "; ".join([queried, *elsewhere(results, "load")])])
+        rows.append([what, speed, times(lookup, "gensim"), note("load", f"with a query {times(query, 'gensim')}")])
     if rows:
         yield from table(["other work", "w2v", "against gensim", ""], rows)
 
 
-def elsewhere(results: Results, name: str) -> list[str]:
-    """The processor, where it is not that of the first line."""
-    cpu = results[name]["machine"]["cpu"]
-    return [cpu] if cpu != next(iter(results.values()))["machine"]["cpu"] else []
+def remarks(results: Results, name: str, *said: str) -> str:
+    """What there is to say of a row of `name`, with the processor where it is not that of the first line."""
+    cpu, first = results[name]["machine"]["cpu"], next(iter(results.values()))["machine"]["cpu"]
+    return "; ".join(said if cpu == first else (*said, cpu))
 
 
 def machine_line(machine: dict[str, Any]) -> str:

@@ -107,18 +107,11 @@ class Source:
             raise FormatError(f"{self.name} decompresses to more than {_GROWTH} times its size", hint)
         return got
 
-    def mapped(self) -> mmap.mmap | None:
-        """The whole file mapped into memory, read-only; None unless it is plain and not empty."""
-        if not self.plain or not self.most:
-            return None
-        with explained("read", self.name):
-            return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-
     def whole(self) -> NDArray[np.uint8]:
         """Every byte at once, read-only: memory-mapped if the file is plain, else read. Call it before reading."""
-        mapping = self.mapped()
-        if mapping is not None:
-            return np.frombuffer(mapping, np.uint8)
+        if self.plain and self.most:  # nothing can be mapped of an empty file
+            with explained("read", self.name):
+                return np.frombuffer(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
         parts = []
         while True:
             part = bytearray(_PART)
