@@ -19,7 +19,7 @@ class GrowingMatrix:
 
     def __init__(self, dim: int, dtype: Any, rows: int | None, spare: int = 0) -> None:
         self._dim = dim
-        self._flat: Floats = np.empty((1 if rows is None else rows) * dim - -spare // np.dtype(dtype).itemsize, dtype)
+        self._flat: Floats = np.empty(dim if rows is None else rows * dim - -spare // np.dtype(dtype).itemsize, dtype)
         self.filled = 0  # rows
 
     def add(self, rows: Floats) -> None:
@@ -31,7 +31,7 @@ class GrowingMatrix:
         self.filled += len(rows)
 
     def room(self, size: int) -> NDArray[np.uint8]:
-        """At least `size` bytes behind the last row, to be read into before they become rows. Gone when more room is made."""
+        """At least `size` bytes behind the last row, to be read into before they are rows; gone with more room, or `finish`."""
         start = self.filled * self._dim
         self._make_room(start - -size // self._flat.itemsize)
         return self._flat[start:].view(np.uint8)

@@ -40,8 +40,8 @@ class Pieces:
         if left > self._keep:
             message = f"{self._source.name}: a word or line before byte {self._end:,} is too long"
             raise FormatError(message, "is it a file of another format?")
-        before = self._view[len(self._view) - left :].copy()
-        buffer = self._room(left + self._size) if room is None else room(left + self._size)
+        before = self._view[len(self._view) - left :].copy()  # making room may move what it lies in
+        buffer = (self._own_buffer if room is None else room)(left + self._size)
         buffer[:left] = before
         got = self._source.readinto(buffer[left : left + self._size].data)
         self._end += got
@@ -49,10 +49,10 @@ class Pieces:
         self._view = buffer[: left + got]
         return self._view
 
-    def _room(self, size: int) -> NDArray[np.uint8]:
+    def _own_buffer(self, size: int) -> NDArray[np.uint8]:
         # as large as what is there: a header may announce rows of 40 MB in a file of 60 bytes
         if len(self._buffer) < size:
-            self._buffer = np.empty(2 * size, np.uint8)
+            self._buffer = np.empty(size * 3 // 2, np.uint8)
         return self._buffer
 
     def warn_of_rest(self, left: int, vectors: int) -> None:
