@@ -161,25 +161,27 @@ def _emit_update_hidden(b, x, error, x_off, first, n_x, w_y, y_row, y_at, n_y, s
         hidden, errors = ([pointer_at(b, base, x_off, place) for place in places] for base in (x, error))
         gs = [b.gep(g, [b.add(g_at, b.mul(place, I64(M_MAX)))]) for place in places]
 
-        def column(d: ir.Value, _: Any) -> list[Vec]:
-            where = b.mul(d, I64(LANES))
-            h = [simd.load(b, p, where) for p in hidden]
-
+        def columns(at: list[ir.Value], _: Any) -> list[Vec]:
             def output(m: ir.Value, moved: Any) -> list[Vec]:
-                row = row_at(b, w_y, None, I64(0), y_row, b.add(y_at, m))
-                old = new = simd.load(b, row, where)
-                factors = [simd.splat(b, b.load(b.gep(p, [m]))) for p in gs]
-                for factor, v in zip(factors, h, strict=True):
-                    new = factor.fma(v, new)
-                simd.store(b, new, row, where)
-                return [factor.fma(old, total) for factor, total in zip(factors, moved, strict=True)]
+                row, after = row_at(b, w_y, None, I64(0), y_row, b.add(y_at, m)), list(moved)
+                old = [simd.load(b, row, where) for where in at]
+                new = list(old)
+                for k, p in enumerate(hidden):
+                    factor = simd.splat(b, b.load(b.gep(gs[k], [m])))
+                    for i, where in enumerate(at):
+                        new[i] = factor.fma(simd.load(b, p, where), new[i])
+                        after[k * len(at) + i] = factor.fma(old[i], after[k * len(at) + i])
+                for v, where in zip(new, at, strict=True):
+                    simd.store(b, v, row, where)
+                return after
 
-            moved = simd.loop(b, n_y, [simd.load(b, p, where) for p in errors], output)
-            for total, p in zip(moved, errors, strict=True):
+            places = [(p, where) for p in errors for where in at]
+            moved = simd.loop(b, n_y, [simd.load(b, p, where) for p, where in places], output)
+            for total, (p, where) in zip(moved, places, strict=True):
                 simd.store(b, total, p, where)
             return []
 
-        simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
+        simd.sweep(b, size, 2, [], columns)
 
     switch(b, n_x, HIDDEN, block)
 

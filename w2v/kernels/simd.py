@@ -198,22 +198,48 @@ def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None
 
 
 def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]) -> list[Vec]:
-    """Emit: for i in range(count): carried = body(i, carried); count is at least 1. Returns the last carried vectors."""
+    """Emit: for i in range(count): carried = body(i, carried). Returns the last carried vectors."""
     entry = builder.block
-    head, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    head, inside, after = (builder.append_basic_block(name) for name in ("head", "loop", "after"))
     builder.branch(head)
     builder.position_at_end(head)
     index = builder.phi(I64)
     index.add_incoming(I64(0), entry)
     nodes = [phi(builder, v, entry) for v in carried]
+    builder.cbranch(builder.icmp_signed("<", index, count), inside, after)
+    builder.position_at_end(inside)
     results = list(body(index, nodes))
-    following = builder.add(index, I64(1))
-    index.add_incoming(following, builder.block)
+    index.add_incoming(builder.add(index, I64(1)), builder.block)
     for node, result in zip(nodes, results, strict=True):
         node.value.add_incoming(result.value, builder.block)
-    builder.cbranch(builder.icmp_signed("<", following, count), head, after)
+    builder.branch(head).set_metadata("llvm.loop", _as_written(builder.module))
     builder.position_at_end(after)
-    return results
+    return nodes
+
+
+def _as_written(module: ir.Module) -> ir.MDValue:
+    """What tells LLVM not to unroll a loop: another loop for what is left over, and its set-up, cost more than was saved."""
+    option = module.add_metadata(["llvm.loop.unroll.disable"])
+    node = module.add_metadata([option])
+    node.operands = (node, option)  # it must begin with itself
+    return node
+
+
+def sweep(
+    builder: ir.IRBuilder, size: ir.Value, step: int, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]
+) -> list[Vec]:
+    """Emit carried = body(offsets, carried) along a row of `size` floats: for `step` vectors at once, then for single ones."""
+    vectors = builder.sdiv(size, I64(LANES))
+    turns = builder.sdiv(vectors, I64(step))
+
+    def offsets(first: ir.Value, count: int) -> list[ir.Value]:
+        return [builder.mul(builder.add(first, I64(i)), I64(LANES)) for i in range(count)]
+
+    state = loop(builder, turns, carried, lambda k, old: body(offsets(builder.mul(k, I64(step)), step), old))
+    if step == 1:
+        return state
+    done = builder.mul(turns, I64(step))
+    return loop(builder, builder.sub(vectors, done), state, lambda k, old: body(offsets(builder.add(done, k), 1), old))
 
 
 def transposed_sums(vectors: Sequence[Vec | None]) -> Vec:

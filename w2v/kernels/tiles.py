@@ -16,6 +16,7 @@ copies in it.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numba
@@ -28,7 +29,10 @@ from . import M_MAX, ROW_ALIGN, simd
 from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
-SLOTS = 2 * M_MAX  # accumulators of a tile: 2 contexts x 8 outputs take half of the registers of AVX-512
+# Contexts of a tile. 2 x 8 sums take half of the registers of AVX-512, which reads memory once a cycle and multiplies once.
+# With fewer registers a context comes alone: output rows are then operands in memory, and half as many instructions do.
+WIDE = 2 if LANES == 16 else 1
+SLOTS = WIDE * M_MAX
 
 
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
@@ -73,61 +77,59 @@ def _emit_score(  # type: ignore[no-untyped-def]
     b, w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
 ):
     g, last = b.gep(g, [g_at]), b.sub(n_x, I64(1))
-    tiles = b.sdiv(b.add(n_x, I64(1)), I64(2))
+    of_path = sign.type.pointee != simd.F32
 
-    def multiply(rows: int, t: ir.Value, width: int) -> None:
-        """Store <x_c, y_m> in g, for one or two contexts and all outputs."""
-        first = b.mul(t, I64(2))
-        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
+    def products(x: list[ir.Value], y: list[ir.Value]) -> list[Vec]:
+        """<x_c, y_m>, still to be summed across lanes."""
+        pairs = [(p, q) for p in x for q in y]
+        step = 2 if len(pairs) <= 4 else 1  # so few sums would wait for one another
 
+        def columns(at: list[ir.Value], sums: Any) -> list[Vec]:
+            old, new = {(p, i): simd.load(b, p, where) for p in x + y for i, where in enumerate(at)}, list(sums)
+            for i in range(len(at)):
+                for k, (p, q) in enumerate(pairs, i * len(pairs)):
+                    new[k] = old[p, i].fma(old[q, i], new[k])
+            return new
+
+        sums = simd.sweep(b, size, step, [simd.constant(b, 0.0)] * (step * len(pairs)), columns)
+        return sums if step == 1 else [s + t for s, t in zip(sums[: len(pairs)], sums[len(pairs) :], strict=True)]
+
+    def multiply(y: list[ir.Value], t: ir.Value, width: int) -> None:
+        """Store <x_c, y_m> in g, for the contexts of a tile and all outputs."""
+        first = b.mul(t, I64(WIDE))
         x = [pointer_at(b, w_x, x_off, b.add(first, I64(k))) for k in range(width)]
-
-        def products(ys: list[ir.Value]) -> list[Vec]:
-            def column(d: ir.Value, sums: Any) -> list[Vec]:
-                at = b.mul(d, I64(LANES))
-                xs, old = [simd.load(b, p, at) for p in x], [simd.load(b, p, at) for p in ys]
-                return [xs[i // len(ys)].fma(old[i % len(ys)], total) for i, total in enumerate(sums)]
-
-            return simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * (width * len(ys)), column)
-
         slots: list[Vec | None] = [None] * SLOTS
-        # more accumulators at once would leave the registers; four outputs at once still hide the latency of their sums
-        per = rows if width * rows + 5 <= simd.REGISTERS else simd.REGISTERS // 4
-        for start in range(0, rows, per):
-            ys = y[start : start + per]
-            for i, total in enumerate(products(ys)):
-                slots[(i // len(ys)) * M_MAX + start + i % len(ys)] = total
+        for k, total in enumerate(products(x, y)):
+            slots[k // len(y) * M_MAX + k % len(y)] = total
         for start in range(0, SLOTS, LANES):
             if any(slots[start : start + LANES]):
                 at = b.add(b.mul(first, I64(M_MAX)), I64(start))
                 simd.store(b, simd.transposed_sums(slots[start : start + LANES]), g, at)
 
     def multiplicities(t: ir.Value, start: int) -> Vec:
+        def row(c: ir.Value) -> ir.Value:
+            return b.add(b.mul(b.load(b.gep(x_mask, [c])), counts.columns), column)
+
+        if WIDE == 1:
+            return simd.load(b, counts.data, b.add(row(t), I64(start)))
         first = b.mul(t, I64(2))
         whole = b.icmp_signed("<", first, last)  # else an odd context out: the second half of its tile counts for nothing
-        second = b.select(whole, b.add(first, I64(1)), first)
-        at = [b.add(b.mul(b.load(b.gep(x_mask, [c])), counts.columns), column) for c in (first, second)]
-        at[1] = b.select(whole, at[1], column)  # row 0 of counts is all zeros
-        if LANES == SLOTS:
-            return simd.load_two(b, counts.data, *at)
-        return simd.load(b, counts.data, b.add(at[start // M_MAX], I64(start % M_MAX)))
+        second = row(b.select(whole, b.add(first, I64(1)), first))
+        return simd.load_two(b, counts.data, row(first), b.select(whole, second, column))  # row 0 of counts is all zeros
 
     def signs(rows: int, start: int) -> Vec:
         """The signs of a block, in as many lanes as contexts meet it; 0 behind its last output."""
         places = [(start + i) % M_MAX for i in range(LANES)]
-        if sign.type.pointee != simd.F32:  # the bits of a Huffman path
+        if of_path:  # the bits of a Huffman path
             return simd.load_signs(b, sign, y_at, [place if place < rows else None for place in places])
-        s = simd.load_two(b, sign, y_at, y_at) if LANES == SLOTS else simd.load(b, sign, b.add(y_at, I64(places[0])))
+        s = simd.load_two(b, sign, y_at, y_at) if WIDE == 2 else simd.load(b, sign, b.add(y_at, I64(start)))
         return s if max(places) < rows else s * simd.constant(b, *(float(place < rows) for place in places))
 
-    def judge(rows: int, t: ir.Value, total: Vec) -> Vec:
+    def judge(signs_at: dict[int, Vec], t: ir.Value, total: Vec) -> Vec:
         """From dot products to gradients and loss."""
-        for start in range(0, SLOTS, LANES):
-            if start % M_MAX >= rows:
-                continue
-            s = signs(rows, start)
-            weight = s * multiplicities(t, start)
+        for start, s in signs_at.items():
             at = b.add(b.mul(t, I64(SLOTS)), I64(start))
+            weight = s * multiplicities(t, start) if WIDE == 2 or not of_path else s  # nodes of a path count once
             u = simd.load(b, g, at) * s
             t_exp = exp_minus(u)
             simd.store(b, weight * lr_all * gradient(u, t_exp, clamp_all, skip_all), g, at)
@@ -135,13 +137,17 @@ def _emit_score(  # type: ignore[no-untyped-def]
         return total
 
     def block(rows: int) -> None:
+        y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
         # two loops: the long chain from a dot product to its gradient overlaps with those of other tiles
-        pairs = b.sdiv(n_x, I64(2))
-        with b.if_then(b.icmp_signed(">", pairs, I64(0))):
-            simd.loop(b, pairs, [], lambda t, _: multiply(rows, t, 2) or [])
-        with b.if_then(b.icmp_signed("<", pairs, tiles)):
-            multiply(rows, pairs, 1)
-        [total] = simd.loop(b, tiles, [simd.load(b, loss, I64(0))], lambda t, state: [judge(rows, t, state[0])])
+        tiles = b.sdiv(n_x, I64(WIDE))
+        simd.loop(b, tiles, [], lambda t, _: multiply(y, t, WIDE) or [])
+        if WIDE == 2:
+            odd = b.and_(n_x, I64(1))
+            with b.if_then(b.icmp_signed("==", odd, I64(1))):
+                multiply(y, tiles, 1)
+            tiles = b.add(tiles, odd)
+        s = {start: signs(rows, start) for start in range(0, SLOTS, LANES) if start % M_MAX < rows}
+        [total] = simd.loop(b, tiles, [simd.load(b, loss, I64(0))], lambda t, state: [judge(s, t, state[0])])
         simd.store(b, total, loss, I64(0))
 
     lr_all, clamp_all, skip_all = (simd.splat(b, scalar) for scalar in (lr, clamp, skip))
@@ -149,37 +155,41 @@ def _emit_score(  # type: ignore[no-untyped-def]
 
 
 def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    g, vectors = b.gep(g, [g_at]), b.sdiv(size, I64(LANES))
+    g = b.gep(g, [g_at])
 
     def block(rows: int) -> None:
         y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
+        # two vectors a turn share a gradient's broadcast; one leaves registers for outputs, else read for each context
+        step = 2 if simd.REGISTERS == 16 and rows <= 5 else 1
+        chains = 3 - step  # a step of x is one sum a vector, or two that are not in each other's way
+        most = max(simd.REGISTERS - rows - 4, 0) if step == 1 else 0
 
-        def column(d: ir.Value, _: Any) -> list[Vec]:
-            at = b.mul(d, I64(LANES))
-            # beside their steps, where registers do; else each context reads them again: spilling would read and write
-            old = [simd.load(b, p, at) for p in y] if 2 * rows + 4 <= simd.REGISTERS else None
+        def columns(at: list[ir.Value], _: Any) -> list[Vec]:
+            held = [simd.load(b, p, at[0]) for p in y[:most]]
 
             def context(c: ir.Value, steps: Any) -> list[Vec]:
-                row = pointer_at(b, w_x, x_off, c)
-                x = simd.load(b, row, at)
-                g_row, after = b.mul(c, I64(M_MAX)), []
-                chains = [x if x_lock is None else simd.constant(b, 0.0), simd.constant(b, 0.0)]
+                row, g_row, after = pointer_at(b, w_x, x_off, c), b.mul(c, I64(M_MAX)), list(steps)
+                x = [simd.load(b, row, where) for where in at]
+                moved = [[v if k == 0 and x_lock is None else simd.constant(b, 0.0) for v in x] for k in range(chains)]
                 for m in range(rows):  # one gradient at a time: few registers
-                    factor = simd.splat(b, b.load(b.gep(g, [b.add(g_row, I64(m))])))
-                    chains[m % 2] = factor.fma(simd.load(b, y[m], at) if old is None else old[m], chains[m % 2])
-                    after.append(factor.fma(x, steps[m]))
-                moved = chains[0] + chains[1] if rows > 1 else chains[0]
-                if x_lock is not None:
-                    moved = moved.fma(simd.splat(b, b.load(b.gep(x_lock, [c]))), x)
-                simd.store(b, moved, row, at)
+                    factor, chain = simd.splat(b, b.load(b.gep(g, [b.add(g_row, I64(m))]))), moved[m % chains]
+                    for i, where in enumerate(at):
+                        chain[i] = factor.fma(held[m] if m < most else simd.load(b, y[m], where), chain[i])
+                        after[m * len(at) + i] = factor.fma(x[i], after[m * len(at) + i])
+                for i, where in enumerate(at):
+                    total = functools.reduce(Vec.__add__, [chain[i] for chain in moved])
+                    if x_lock is not None:
+                        total = total.fma(simd.splat(b, b.load(b.gep(x_lock, [c]))), x[i])
+                    simd.store(b, total, row, where)
                 return after
 
-            steps = simd.loop(b, n_x, [simd.constant(b, 0.0)] * rows, context)
-            for p, step in zip(y, steps, strict=True):  # read again: a word drawn twice as noise is the same row twice
-                simd.store(b, simd.load(b, p, at) + step, p, at)
+            steps = simd.loop(b, n_x, [simd.constant(b, 0.0)] * (rows * len(at)), context)
+            for k, change in enumerate(steps):  # read again: a word drawn twice as noise is the same row twice
+                p, where = y[k // len(at)], at[k % len(at)]
+                simd.store(b, simd.load(b, p, where) + change, p, where)
             return []
 
-        simd.loop(b, vectors, [], column)
+        simd.sweep(b, size, step, [], columns)
 
     switch(b, n_y, M_MAX, block)
 

@@ -14,6 +14,7 @@ from .tiles import prefetch
 AHEAD = 2  # groups between choosing output rows and using them: below RING
 NEXT = 2  # centres between asking for the rows of a path and using them
 HOT_NODES = 512  # inner nodes nearest the Huffman root stay in the cache: not worth a prefetch
+SOON = 8  # tokens between asking for the share kept of a word and using it
 PLACE_BITS = np.uint64(POOL - 1)
 WORDS, NOISE = 0, 1  # the two streams of `rng`: words kept and windows; noise words
 
@@ -29,6 +30,8 @@ def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
         at += 1
         if word < 0:
             break
+        if at + SOON < tokens.size:  # the rows of the last step have driven `keep` out of the nearer caches
+            prefetch(keep, np.int64(tokens[at + SOON]), 1)
         # a draw has two independent halves: the low one keeps or drops, the high one makes the window
         bits = draw(rng, WORDS)
         scratch.words[n] = word
