@@ -171,6 +171,13 @@ def find_contexts(start, stop, i, group, n, lock, scratch):
     Returns their number, and the number of (centre, context) pairs.
     """
     count, pairs = 0, 0
+    if group == 1:
+        for j in range(start, stop):
+            scratch.x_off[count] = scratch.rows[j]
+            if lock is not None:
+                scratch.x_lock[count] = scratch.locks[j]
+            count += np.int64(j != i)
+        return count, count
     for j in range(start, stop):
         mask = 0
         for k in range(i, min(i + group, n)):
