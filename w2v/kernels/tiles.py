@@ -30,7 +30,7 @@ from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_a
 from .simd import I64, LANES, Vec
 
 # Contexts of a tile. 2 x 8 sums take half of the registers of AVX-512, which reads memory once a cycle and multiplies once.
-# With fewer registers a context comes alone: output rows are then operands in memory, and half as many instructions do.
+# With fewer registers a context comes alone: output rows are then operands in memory, which takes a third fewer instructions.
 WIDE = 2 if LANES == 16 else 1
 SLOTS = WIDE * M_MAX
 

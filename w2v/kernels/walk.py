@@ -171,7 +171,7 @@ def find_contexts(start, stop, i, group, n, lock, scratch):
     Returns their number, and the number of (centre, context) pairs.
     """
     count, pairs = 0, 0
-    if group == 1:
+    if group == 1:  # no masks: x_mask is 1 from the start
         for j in range(start, stop):
             scratch.x_off[count] = scratch.rows[j]
             if lock is not None:
