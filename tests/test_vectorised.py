@@ -92,7 +92,7 @@ every_model = pytest.mark.parametrize("model", MODELS)
 def test_the_arithmetic_is_on_whole_registers(assembly, model, kernel):
     _, register = MODELS[model]
     fmas = [line for line in assembly[model, kernel].splitlines() if PACKED_FMA.match(line.strip())]
-    assert len(fmas) >= 3 * sum(range(1, 9))  # one a pair for its product, two for its steps, blocks of 1 to 8 outputs
+    assert len(fmas) > 175  # CBOW with noise has 180 with AVX2, the others 264 and more
     assert all(f"%{register}" in line for line in fmas)
 
 

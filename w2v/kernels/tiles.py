@@ -161,8 +161,8 @@ def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_
         y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
         # two vectors a turn share a gradient's broadcast; one leaves registers for outputs, else read for each context
         step = 2 if simd.REGISTERS == 16 and rows <= 5 else 1
-        chains = 3 - step  # a step of x is one sum a vector, or two that are not in each other's way
-        most = max(simd.REGISTERS - rows - 4, 0) if step == 1 else 0
+        chains = min(rows, 2) if step == 1 else 1  # a step of x is one sum a vector, or two that are not in each other's way
+        most = simd.REGISTERS - rows - 4 if step == 1 else 0
 
         def columns(at: list[ir.Value], _: Any) -> list[Vec]:
             held = [simd.load(b, p, at[0]) for p in y[:most]]
