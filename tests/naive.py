@@ -114,9 +114,9 @@ def path_outputs(centre: int, words: list[int], tree: Any) -> list[Output]:
     return [Output(int(tree.points[p]), 1 - 2 * int(tree.codes[p]), frozenset([centre])) for p in path]
 
 
-def contexts(centre: int, words: list[int], reach: list[int]) -> list[int]:
+def contexts(centre: int, words: list[int], reach: int) -> list[int]:
     """Positions within the centre's window, the centre left out."""
-    near = range(centre - reach[centre], centre + reach[centre] + 1)
+    near = range(centre - reach, centre + reach + 1)
     return [j for j in near if 0 <= j < len(words) and j != centre]
 
 
@@ -229,7 +229,7 @@ def train_chunk(kernel: str, tokens: Any, keep: Any, table: Any, model: Model, r
         for i in range(0, len(words), size):
             group = range(i, i + size)
             outputs = noise_outputs(group, words, noise, model.options) if noise else path_outputs(i, words, table)
-            near = {k: contexts(k, words, reach) for k in group if k < len(words)}
+            near = {k: contexts(k, words, reach[i]) for k in group if k < len(words)}  # one window for all
             step_loss, step_pairs = step(near, words, outputs, model)
             loss, pairs = loss + step_loss, pairs + step_pairs
         kept += len(words)

@@ -149,7 +149,7 @@ def one_stretch(case: Case, inputs: Inputs, tokens: Any, rng: Any, w_in: Any, w_
         for i in range(0, len(words), size):
             group = range(i, i + size)
             window.slide(i - case.window, i + size + case.window)
-            near = {k: naive.contexts(k, words, reach) for k in group if k < len(words)}
+            near = {k: naive.contexts(k, words, reach[k]) for k in group if k < len(words)}
             outputs = naive.noise_outputs(group, words, noise, options) if noise else naive.path_outputs(i, words, inputs.table)
             before = w_y.copy()
             loss, pairs = step(near, outputs, window.rows, lock, naive.Model(w_in, w_y, None, case.lr, options))

@@ -36,8 +36,8 @@ from .walk import (
     path_list,
     prefetch_context,
     prefetch_paths,
-    reach_of_group,
     return_nodes,
+    window_of,
 )
 
 
@@ -178,12 +178,14 @@ def cbow_hs(
 def meet_contexts(i, n, group, outputs, w_in, w_y, lock, lr, options, scratch, stats):
     """Skip-gram: every context row meets every output row; of a wide window C_MAX places at a time."""
     prefetch_context(i, n, group, w_in, options, scratch)
-    first, last = reach_of_group(i, group, n, scratch)
-    for start in range(first, last, C_MAX):
-        count, pairs = find_contexts(start, min(start + C_MAX, last), i, group, n, lock, scratch)
+    last, reach = min(i + group, n) - 1, scratch.reach[i]
+    stop = min(last + reach + 1, n)
+    for start in range(max(i - reach, 0), stop, C_MAX):
+        count = find_contexts(start, min(start + C_MAX, stop), i, last, reach, group, lock, scratch)
         if count > 0:
             meet(outputs, count, w_in, w_y, lock, lr, options, scratch)
-        stats[1] += pairs
+    for k in range(i, last + 1):
+        stats[1] += window_of(k, reach, n)[1]
 
 
 @part
@@ -249,18 +251,11 @@ def meet_path(i, n, path, w_in, w_node, lock, lr, options, scratch, stats):
 
 
 @part
-def window_of(k, n, scratch):
-    """Where the contexts of centre k begin, and their number; k itself stands among them, uncounted."""
-    first = max(k - scratch.reach[k], 0)
-    return first, min(k + scratch.reach[k], n - 1) - first
-
-
-@part
 def gather_contexts(i, n, group, w_in, options, scratch):
     """The mean or sum of the context rows of each centre of the group, where it has any; returns how many have."""
     stride, size, hidden = w_in.shape[1], scratch.width, 0
     for k in range(i, min(i + group, n)):
-        first, count = window_of(k, n, scratch)
+        first, count = window_of(k, scratch.reach[i], n)
         if count > 0:
             scale = np.float32(1) / np.float32(count) if options.mean else np.float32(1)
             gather(w_in, scratch.rows, first, k - first, count, scale, size, scratch.hidden, scratch.error, hidden * stride)
@@ -274,7 +269,7 @@ def scatter_errors(i, n, group, w_in, lock, options, scratch):
     """The error of each hidden vector goes back to its context rows, whole or divided by their number."""
     stride, size, hidden = w_in.shape[1], scratch.width, 0
     for k in range(i, min(i + group, n)):
-        first, count = window_of(k, n, scratch)
+        first, count = window_of(k, scratch.reach[i], n)
         if count > 0:
             scale = np.float32(1) / np.float32(count) if options.divide else np.float32(1)
             if lock is None:

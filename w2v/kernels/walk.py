@@ -155,41 +155,30 @@ def prefetch_paths(i, n, tree, w_node, scratch):
 
 
 @helper
-def reach_of_group(i, group, n, scratch):
-    """The places that centres i .. i+group-1 reach: from the first to before the second."""
-    start, stop = n, 0
-    for k in range(i, min(i + group, n)):
-        start, stop = min(start, k - scratch.reach[k]), max(stop, k + scratch.reach[k] + 1)
-    return max(start, 0), min(stop, n)
+def window_of(k, reach, n):
+    """Where the window of centre k begins, and how many contexts are in it; k itself stands among them, uncounted."""
+    first = max(k - reach, 0)
+    return first, min(k + reach, n - 1) - first
 
 
 @helper
-def find_contexts(start, stop, i, group, n, lock, scratch):
-    """Collect the rows at places start .. stop-1 around centres i .. i+group-1, each with its mask of the centres that it is a
-    context of.
-
-    Returns their number, and the number of (centre, context) pairs.
+def find_contexts(start, stop, i, last, reach, group, lock, scratch):
+    """Collect the rows at places start .. stop-1 around centres i .. last, each with its mask of the centres that it is a
+    context of; return their number.
     """
-    count, pairs = 0, 0
-    if group == 1:  # no masks: x_mask is 1 from the start
-        for j in range(start, stop):
-            scratch.x_off[count] = scratch.rows[j]
-            if lock is not None:
-                scratch.x_lock[count] = scratch.locks[j]
-            count += np.int64(j != i)
-        return count, count
+    count = 0
     for j in range(start, stop):
-        mask = 0
-        for k in range(i, min(i + group, n)):
-            met = np.int64((j != k) & (abs(j - k) <= scratch.reach[k]))
-            mask |= met << (k - i)
-            pairs += met
         scratch.x_off[count] = scratch.rows[j]
-        scratch.x_mask[count] = mask
         if lock is not None:
             scratch.x_lock[count] = scratch.locks[j]
-        count += np.int64(mask != 0)
-    return count, pairs
+        if group == 1:  # no mask: x_mask is 1 from the start
+            count += np.int64(j != i)
+        else:  # bits low .. high, and not its own
+            low, high, own = max(j - reach, i) - i, min(j + reach, last) - i, np.int64((i <= j) & (j <= last))
+            mask = (2 << high) - (1 << low) - (own << (max(j, i) - i))
+            scratch.x_mask[count] = mask
+            count += np.int64(mask != 0)
+    return count
 
 
 @helper
