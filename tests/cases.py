@@ -142,7 +142,8 @@ def call(
         scratch = make_scratch(len(tokens), outputs, size, options.group, options.negative, width=width)
     else:
         outputs = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX)
-        scratch = make_scratch(len(tokens), outputs, size, near=min(near, len(w_y)), workers=workers, width=width)
+        near = min(near, len(w_y))
+        scratch = make_scratch(len(tokens), outputs, size, options.group, near=near, workers=workers, width=width)
     stats = np.zeros(3)
     getattr(cpu, kernel)(
         tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, np.float32(lr), options, rng, scratch, stats

@@ -201,19 +201,24 @@ def skipgram_step(near: dict[int, list[int]], words: list[int], outputs: list[Ou
     return total, sum(map(len, near.values()))
 
 
-def cbow_step(near: dict[int, list[int]], words: list[int], outputs: list[Output], model: Model) -> tuple[float, int]:
-    """The mean or sum of each centre's contexts is an input row. Returns the loss and the centres with a context."""
-    rows = {k: [words[j] for j in places] for k, places in near.items() if places}
+def cbow_step(near: dict[int, list[int]], words: list[int], lists: list[list[Output]], model: Model) -> tuple[float, int]:
+    """The mean or sum of each centre's contexts is an input row, and meets a list of outputs: one for all, or one each.
+
+    Returns the loss and the centres with a context.
+    """
+    rows, total = {k: [words[j] for j in places] for k, places in near.items() if places}, 0.0
     hidden = [model.w_in[r].mean(0) if model.options.mean else model.w_in[r].sum(0) for r in rows.values()]
-    error = [np.zeros_like(h) for h in hidden]
-    scored = [(block, *score(hidden, [{k} for k in rows], block, model)) for block in blocks(outputs)]
-    for block, g, _ in scored:
-        for k in range(0, len(hidden), HIDDEN):
-            update_hidden(hidden[k : k + HIDDEN], error[k : k + HIDDEN], block, g[k : k + HIDDEN], model)
+    error, centres = [np.zeros_like(h) for h in hidden], list(rows)
+    for who, outputs in zip([range(len(rows))] if len(lists) == 1 else [[c] for c in range(len(rows))], lists, strict=False):
+        g, loss = score([hidden[c] for c in who], [{centres[c]} for c in who], outputs, model)
+        for k in range(0, len(who), HIDDEN):
+            few = who[k : k + HIDDEN]
+            update_hidden([hidden[c] for c in few], [error[c] for c in few], outputs, g[k : k + HIDDEN], model)
+        total += loss
     for context_rows, e in zip(rows.values(), error, strict=True):
         for row, lock in zip(context_rows, locks(model, context_rows), strict=True):
             model.w_in[row] += lock * e / (len(context_rows) if model.options.divide else 1)
-    return sum(loss for _, _, loss in scored), len(rows)
+    return total, len(rows)
 
 
 # --- a chunk ---------------------------------------------------------------------------------------------------------
@@ -221,16 +226,19 @@ def cbow_step(near: dict[int, list[int]], words: list[int], outputs: list[Output
 
 def train_chunk(kernel: str, tokens: Any, keep: Any, table: Any, model: Model, rng: Any) -> Totals:
     """What the kernel of this name does to the model; table: its alias table, or Tree."""
-    step = skipgram_step if kernel.startswith("skipgram") else cbow_step
+    cbow = kernel.startswith("cbow")
     noise = Noise(table, rng) if kernel.endswith("ns") else None
-    size = model.options.group if noise else 1
+    size = model.options.group if noise or cbow else 1
     loss, pairs, kept = 0.0, 0, 0
     for words, reach in sentences(tokens, keep, model.options, rng):
         for i in range(0, len(words), size):
             group = range(i, i + size)
-            outputs = noise_outputs(group, words, noise, model.options) if noise else path_outputs(i, words, table)
             near = {k: contexts(k, words, reach[i]) for k in group if k < len(words)}  # one window for all
-            step_loss, step_pairs = step(near, words, outputs, model)
-            loss, pairs = loss + step_loss, pairs + step_pairs
+            if noise:
+                lists = [noise_outputs(group, words, noise, model.options)]
+            else:
+                lists = [path_outputs(k, words, table) for k in near]
+            step = cbow_step(near, words, lists, model) if cbow else skipgram_step(near, words, lists[0], model)
+            loss, pairs = loss + step[0], pairs + step[1]
         kept += len(words)
     return Totals(loss, pairs, kept)

@@ -236,7 +236,9 @@ class _Trainer:
         """From now on one worker hands all chunks to a GPU, which trains many of them at once."""
         from .gpu import Layer, Trainer
 
-        layers = [Layer(path.kernel.__name__, path.outputs, path.w_y, path.options) for path in self.passes]
+        # paths meet no noise: there each centre is alone
+        options = [path.options if path.noise else path.options._replace(group=1) for path in self.passes]
+        layers = [Layer(p.kernel.__name__, p.outputs, p.w_y, o) for p, o in zip(self.passes, options, strict=True)]
         self.gpu = Trainer(self.weights.w_in, layers, self.tables.keep, counts, self.lock, self.corpus.starts)
         del self.workers[1:]
         self.compile_seconds = self.seconds()
@@ -254,13 +256,13 @@ class _Trainer:
         deepest = 1 if tree is None else int(np.diff(tree.offsets).max(initial=1))
         made = []
         for path in self.passes:
+            group = path.options.group
             if path.noise:
-                group = path.options.group
                 made.append(make_scratch(longest, self.tables.outputs, size, group, config.negative, width=width))
             else:
                 workers = self._threads()
                 near = min(NEAR, len(path.w_y)) if workers > 1 else 0
-                made.append(make_scratch(longest, max(deepest, M_MAX), size, near=near, workers=workers, width=width))
+                made.append(make_scratch(longest, max(deepest, M_MAX), size, group, near=near, workers=workers, width=width))
         return made
 
     def seconds(self) -> float:

@@ -80,17 +80,18 @@ class Scratch(NamedTuple):
     x_lock: Any  # (C,) float32
     y_row: Any  # (RING * room,) int64: noise outputs of the next groups: row numbers
     sign: Any  # (RING * room,) float32: and signs
-    room: int  # M + M_MAX: whole blocks are read, whatever is behind the last output
+    room: int  # M + PATH_MAX: whole blocks are read, whatever is behind the last output
     per: Any  # (M + 1,) int64: how many of so many outputs go into each block
     pool: Any  # (POOL,) int64: the latest draws from the noise distribution
     turn: Any  # (1,) int64: how many of them this chunk has renewed
     counts: Any  # (2**group, room) float32: multiplicity of (mask, output)
-    g: Any  # float32: lr * gradient of each logit, M_MAX a row; C + 1 rows, or group + 1 for each block of outputs
+    g: Any  # float32: lr * gradient of each logit, M_MAX a context, or whole PATH_MAX a hidden vector
     loss: Any  # (16,) float32: loss of the sentence so far
     near: Any  # (H, S) float32 | None: this thread's copies of the H nodes nearest the Huffman root
     before: Any  # (H, S) float32 | None: the same as they were when the chunk began
     workers: int  # threads at work on the same matrices
     width: int  # floats of a row that take part: D, rounded up to whole vectors
+    scale: Any  # (2, group) float32: 1, and 1 / contexts of a centre of the group
     hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
     error: Any  # (group, S) float32: and what flows back to them                 neu1e
 
@@ -148,28 +149,29 @@ def make_scratch(
     near: how many of the nodes nearest the root this thread has its own copies of.
     width: floats of a row that are not padding, rounded up to whole vectors; default: all.
     """
-    contexts, blocks = max(C_MAX, group), max(1, -(-outputs // M_MAX))  # CBOW has one input row a centre
+    pieces = -(-outputs // PATH_MAX)  # of the outputs of one of CBOW's hidden vectors
     made = Scratch(
         words=np.zeros(max(longest, 1), np.int32),
         reach=np.zeros(max(longest, 1), np.int32),
         rows=np.zeros(max(longest, 1), np.int64),
         locks=np.ones(max(longest, 1), np.float32),
-        x_off=np.zeros(contexts, np.int64),
-        x_mask=np.ones(contexts, np.int64),
-        x_lock=np.ones(contexts, np.float32),
-        y_row=np.zeros(RING * (outputs + M_MAX), np.int64),
-        sign=np.zeros(RING * (outputs + M_MAX), np.float32),
-        room=outputs + M_MAX,
+        x_off=np.zeros(C_MAX, np.int64),
+        x_mask=np.ones(C_MAX, np.int64),
+        x_lock=np.ones(C_MAX, np.float32),
+        y_row=np.zeros(RING * (outputs + PATH_MAX), np.int64),
+        sign=np.zeros(RING * (outputs + PATH_MAX), np.float32),
+        room=outputs + PATH_MAX,
         per=np.array([max(1, -(-n // max(1, -(-n // M_MAX)))) for n in range(outputs + 1)], np.int64),
         pool=np.zeros(POOL, np.int64),
         turn=np.zeros(1, np.int64),
         counts=make_counts(group, negative, outputs),
-        g=np.zeros((max(contexts + 1, (group + 1) * blocks) * M_MAX,), np.float32),
+        g=np.zeros(max((C_MAX + 1) * M_MAX, group * pieces * PATH_MAX), np.float32),
         loss=np.zeros((ROW_ALIGN,), np.float32),
         near=np.zeros((near, size), np.float32) if near else None,
         before=np.zeros((near, size), np.float32) if near else None,
         workers=workers,
         width=size if width is None else width,
+        scale=np.ones((2, group), np.float32),
         hidden=np.zeros((group, size), np.float32),
         error=np.zeros((group, size), np.float32),
     )

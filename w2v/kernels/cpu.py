@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import C_MAX, HIDDEN, M_MAX, PATH_MAX
-from .hidden import gather, scatter, score_path, update_hidden, update_path
+from . import C_MAX, HIDDEN, PATH_MAX
+from .hidden import gather, scatter, score_hidden, update_hidden, update_path
 from .jit import kernel, part
 from .tiles import score, update
 from .walk import (
@@ -136,7 +136,7 @@ def cbow_ns(
             if i + AHEAD * options.group < n:
                 noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
             outputs = noise_list(i, options, scratch)
-            meet_hidden(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats)
+            meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
 
 
@@ -164,9 +164,8 @@ def cbow_hs(
         n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
         for i in range(-3 * NEXT, 0):
             prefetch_paths(i, n, tree, w_node, scratch)
-        for i in range(n):
-            prefetch_paths(i, n, tree, w_node, scratch)
-            meet_path(i, n, path_list(i, tree, w_node, scratch), w_in, w_node, lock, lr, options, scratch, stats)
+        for i in range(0, n, options.group):
+            meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
     return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
@@ -205,78 +204,73 @@ def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
 
 
 @part
-def meet_hidden(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
-    """CBOW: the hidden vector of every centre of the group meets every output row; the errors go back to the contexts.
+def meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
+    """CBOW: the hidden vector of every centre of the group meets its own word and the noise.
 
-    Hidden vectors stay as they are and their steps gather in `error`, so all blocks are scored before anything is updated:
-    the long chain from a dot product to its gradient hides behind those of other blocks.
+    Hidden vectors stay as they are and their steps gather in `error`, so all are scored before anything is updated:
+    the long chain from a dot product to its gradient hides behind those of others.
     """
     prefetch_context(i, n, options.group, w_in, options, scratch)
-    count = gather_contexts(i, n, options.group, w_in, options, scratch)
-    if count == 0:
-        return
+    count, size = gather_contexts(i, n, w_in, options, scratch), scratch.width
+    noise, total = outputs.at + options.group, 1 + options.negative
+    room = -(-total // PATH_MAX) * PATH_MAX
+    for c in range(count):
+        score_list(c, outputs, outputs.at + c, noise, total, c * room, w_out, lr, options, scratch)
+    for c in range(0, count, HIDDEN):
+        update_hidden(scratch.hidden, scratch.error, c, min(HIDDEN, count - c), w_out, outputs.rows, outputs.at, noise,
+                      options.negative, size, scratch.g, room)  # fmt: skip
+    scatter_errors(i, count, n, w_in, lock, options, scratch)
     stats[1] += count
-    size, per, g_at = scratch.width, scratch.per[outputs.total], 0
-    for first in range(0, outputs.total, per):
-        at, rows = outputs.at + first, min(per, outputs.total - first)
-        score(scratch.hidden, scratch.x_off, scratch.x_mask, count, w_out, None, 0, outputs.rows, at, rows, outputs.signs,
-              scratch.counts, first, lr, options.clamp, options.skip, size, scratch.g, g_at, scratch.loss)  # fmt: skip
-        g_at += (count + 1) * M_MAX
-    g_at = 0
-    for first in range(0, outputs.total, per):
-        at, rows = outputs.at + first, min(per, outputs.total - first)
-        for k in range(0, count, HIDDEN):
-            update_hidden(scratch.hidden, scratch.error, scratch.x_off, k, min(HIDDEN, count - k), w_out, outputs.rows, at,
-                          rows, size, scratch.g, g_at)  # fmt: skip
-        g_at += (count + 1) * M_MAX
-    scatter_errors(i, n, options.group, w_in, lock, options, scratch)
 
 
 @part
-def meet_path(i, n, path, w_in, w_node, lock, lr, options, scratch, stats):
-    """CBOW: the hidden vector of centre i meets the nodes of its path; the error goes back to the contexts."""
-    prefetch_context(i, n, 1, w_in, options, scratch)
-    if gather_contexts(i, n, 1, w_in, options, scratch) == 0:
-        return
-    stats[1] += 1
-    size = scratch.width
-    for first in range(0, path.total, PATH_MAX):
-        score_path(scratch.hidden, w_node, path.near, path.first, path.rows, path.signs, path.at + first,
-                   min(PATH_MAX, path.total - first), lr, options.clamp, options.skip, size, scratch.g, first,
-                   scratch.loss)  # fmt: skip
-    for first in range(0, path.total, PATH_MAX):
-        update_path(scratch.hidden, scratch.error, w_node, path.near, path.first, path.rows, path.at + first,
-                    min(PATH_MAX, path.total - first), size, scratch.g, first)  # fmt: skip
-    scatter_errors(i, n, 1, w_in, lock, options, scratch)
+def meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, stats):
+    """CBOW: the hidden vectors of the group meet the nodes of their paths, one after another."""
+    prefetch_context(i, n, options.group, w_in, options, scratch)
+    count, size = gather_contexts(i, n, w_in, options, scratch), scratch.width
+    for c in range(count):
+        prefetch_paths(i + c, n, tree, w_node, scratch)
+        path = path_list(i + c, tree, w_node, scratch)
+        score_list(c, path, path.at, path.at + 1, path.total, 0, w_node, lr, options, scratch)
+        for first in range(0, path.total, PATH_MAX):
+            update_path(scratch.hidden, scratch.error, c, w_node, path.near, path.first, path.rows, path.at + first,
+                        min(PATH_MAX, path.total - first), size, scratch.g, first)  # fmt: skip
+    scatter_errors(i, count, n, w_in, lock, options, scratch)
+    stats[1] += count
 
 
 @part
-def gather_contexts(i, n, group, w_in, options, scratch):
-    """The mean or sum of the context rows of each centre of the group, where it has any; returns how many have."""
-    stride, size, hidden = w_in.shape[1], scratch.width, 0
-    for k in range(i, min(i + group, n)):
-        first, count = window_of(k, scratch.reach[i], n)
-        if count > 0:
-            scale = np.float32(1) / np.float32(count) if options.mean else np.float32(1)
-            gather(w_in, scratch.rows, first, k - first, count, scale, size, scratch.hidden, scratch.error, hidden * stride)
-            scratch.x_off[hidden], scratch.x_mask[hidden] = hidden * stride, 1 << (k - i)
-            hidden += 1
-    return hidden
+def score_list(c, outputs, head, at, total, g_at, w_y, lr, options, scratch):
+    """Hidden vector c meets the output at place `head`, and the total - 1 from `at` on."""
+    for first in range(0, total, PATH_MAX):
+        score_hidden(scratch.hidden, c, w_y, outputs.near, outputs.first, outputs.rows, outputs.signs, head, at + first,
+                     min(PATH_MAX, total - first), lr, options.clamp, options.skip, scratch.width, scratch.g, g_at + first,
+                     scratch.loss)  # fmt: skip
+        head = at + first + PATH_MAX - 1
 
 
 @part
-def scatter_errors(i, n, group, w_in, lock, options, scratch):
+def gather_contexts(i, n, w_in, options, scratch):
+    """The mean or sum of the context rows of each centre of the group; returns how many: none where a word stands alone."""
+    count, reach = min(options.group, n - i) if n > 1 else 0, scratch.reach[i]
+    for c in range(count):
+        scratch.scale[1, c] = np.float32(1) / np.float32(window_of(i + c, reach, n)[1])
+    if count > 0:
+        gather(w_in, scratch.rows, i, count, reach, n, scratch.scale[options.mean], scratch.width, scratch.hidden)
+    return count
+
+
+@part
+def scatter_errors(i, count, n, w_in, lock, options, scratch):
     """The error of each hidden vector goes back to its context rows, whole or divided by their number."""
-    stride, size, hidden = w_in.shape[1], scratch.width, 0
-    for k in range(i, min(i + group, n)):
-        first, count = window_of(k, scratch.reach[i], n)
-        if count > 0:
-            scale = np.float32(1) / np.float32(count) if options.divide else np.float32(1)
-            if lock is None:
-                scatter(w_in, scratch.rows, first, k - first, count, None, scale, size, scratch.error, hidden * stride)
-            else:
-                scatter(w_in, scratch.rows, first, k - first, count, scratch.locks, scale, size, scratch.error, hidden * stride)
-            hidden += 1
+    reach, scale, size = scratch.reach[i], scratch.scale[options.divide], scratch.width
+    most = 2 * reach + 2  # so few that some row is a context of all
+    for c in range(0, count, most):
+        few = min(most, count - c)
+        if lock is None:  # decided at compile time, by the type
+            scatter(w_in, scratch.rows, i + c, few, reach, n, None, scale[c:], size, scratch.error[c:])
+        else:
+            scatter(w_in, scratch.rows, i + c, few, reach, n, scratch.locks, scale[c:], size, scratch.error[c:])
 
 
 @part

@@ -1,21 +1,26 @@
-"""Micro-kernels of CBOW's hidden vectors: made of context rows, met with a Huffman path, their errors given back.
+"""Micro-kernels of CBOW's hidden vectors: made of context rows, met with their outputs, their errors given back.
 
 Owns what is done to hidden vectors; blocks of several inputs and outputs are in tiles.py, whose symbols are used here.
-A hidden vector h lies in `hidden`, what flows back to it gathers in `error` at the same place. With a path of nodes y_m, whose
-bits say the signs s_m, and g_m = lr s_m sigma(-u_m):
+A step has `count` consecutive centres k = i, i+1, .. of a sentence of n words, with one window, `reach`, for all of them. Centre
+number c has the hidden vector h_c, row c of `hidden`, and what flows back to it is row c of `error`:
 
-    u_m = s_m <h, y_m>      loss = -sum log sigma(u_m)      error += sum_m g_m y_m      y_m += g_m h
+    h_c = scale_c (sum of x_j over |j - k| <= reach, without x_k)        x_j += scale_c lock_j error_c for the same j
 
-No node stands twice in a path. Noise words, which the hidden vectors h_c of a group meet together, are taken one after another:
+The windows of neighbours differ by two words: sums are carried from one to the next. h_c meets outputs y_m, whose signs or bits
+say s_m; with g_m = lr s_m sigma(-u_m)
 
-    error_c += g_cm y_m     y_m += sum_c g_cm h_c
+    u_m = s_m <h_c, y_m>      loss = -sum log sigma(u_m)      error_c = sum_m g_m y_m      y_m += g_m h_c
+
+No node stands twice in a Huffman path. With negative sampling every centre has its own word, and all have the noise words, which
+are taken one after another:    error_c += g_cm y_m      y_m += sum_c g_cm h_c.
 
 Every micro-kernel is written twice, as in tiles.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -31,46 +36,63 @@ from .simd import I64, LANES, Vec
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
 
 
-def _gather_numpy(w_x, rows, first, gap, n_x, scale, size, hidden, error, at):  # type: ignore[no-untyped-def]
-    offsets = np.delete(rows[first : first + n_x + 1], gap)
-    hidden.reshape(-1)[at : at + size] = np.sum([w_x.reshape(-1)[o : o + size] for o in offsets], axis=0) * scale
-    error.reshape(-1)[at : at + size] = 0
+def _windows_numpy(i, count, reach, n):  # type: ignore[no-untyped-def]
+    """The places of the contexts of each centre."""
+    near = [range(max(k - reach, 0), min(k + reach + 1, n)) for k in range(i, i + count)]
+    return [[j for j in places if j != k] for k, places in enumerate(near, i)]
 
 
-def _scatter_numpy(w_x, rows, first, gap, n_x, locks, scale, size, error, at):  # type: ignore[no-untyped-def]
-    for c in range(n_x):
-        place = first + c + (c >= gap)
-        weight = scale if locks is None else scale * locks[place]
-        w_x.reshape(-1)[rows[place] : rows[place] + size] += error.reshape(-1)[at : at + size] * weight
+def _gather_numpy(w_x, rows, i, count, reach, n, scale, size, hidden):  # type: ignore[no-untyped-def]
+    for c, places in enumerate(_windows_numpy(i, count, reach, n)):
+        hidden[c, :size] = np.sum([w_x.reshape(-1)[rows[j] : rows[j] + size] for j in places], axis=0) * scale[c]
 
 
-def _score_path_numpy(x, w_y, near, y_first, points, codes, at, n_y, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
-    s = signs_numpy(codes[at : at + n_y])
-    u = (np.stack(rows_numpy(w_y, near, y_first, points[at : at + n_y], size)) @ x.reshape(-1)[:size]) * s
+def _scatter_numpy(w_x, rows, i, count, reach, n, locks, scale, size, error):  # type: ignore[no-untyped-def]
+    for c, places in enumerate(_windows_numpy(i, count, reach, n)):
+        for j in places:
+            weight = scale[c] if locks is None else scale[c] * locks[j]
+            w_x.reshape(-1)[rows[j] : rows[j] + size] += error[c, :size] * weight
+
+
+def _score_hidden_numpy(  # type: ignore[no-untyped-def]
+    hidden, c, w_y, near, y_first, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss
+):
+    places = [head, *range(at, at + n_y - 1)]
+    s = signs_numpy(sign[places])
+    u = (np.stack(rows_numpy(w_y, near, y_first, y_row[places], size)) @ hidden[c, :size]) * s
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
     g[g_at : g_at + n_y] = lr * s * gradient_numpy(u, t, clamp, skip)
-    loss[0] += np.sum(np.maximum(-u, 0) + np.log1p(t), dtype=np.float32)
+    loss[0] += np.sum(np.abs(s) * (np.maximum(-u, 0) + np.log1p(t)), dtype=np.float32)
 
 
-def _update_hidden_numpy(x, error, x_off, first, n_x, w_y, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    offsets = x_off[first : first + n_x]
-    hs, errors = ([part.reshape(-1)[o : o + size] for o in offsets] for part in (x, error))
-    gs = g[g_at : g_at + (first + n_x) * M_MAX].reshape(-1, M_MAX)[first:]
+def _update_hidden_numpy(hidden, error, first, count, w_y, y_row, own, at, n_y, size, g, room):  # type: ignore[no-untyped-def]
+    h, errors, gs = (part[first : first + count] for part in (hidden[:, :size], error[:, :size], g.reshape(-1, room)))
+    for c in range(count):
+        y = w_y[y_row[own + first + c]][:size]
+        errors[c] = gs[c, 0] * y
+        y += gs[c, 0] * h[c]
     for m in range(n_y):
-        y = w_y[y_row[y_at + m]][:size]
-        for k in range(n_x):
-            errors[k] += gs[k, m] * y
-        y += gs[:, m] @ np.stack(hs)
+        y = w_y[y_row[at + m]][:size]
+        errors += np.outer(gs[:, 1 + m], y)
+        y += gs[:, 1 + m] @ h
 
 
-def _update_path_numpy(x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    y, gs = rows_numpy(w_y, near, y_first, points[at : at + n_y], size), g[g_at : g_at + n_y]
-    error.reshape(-1)[:size] += gs @ np.stack(y)
-    for row, step in zip(y, np.outer(gs, x.reshape(-1)[:size]), strict=True):
+def _update_path_numpy(hidden, error, c, w_y, near, y_first, points, at, n_y, size, g, first):  # type: ignore[no-untyped-def]
+    y, gs = rows_numpy(w_y, near, y_first, points[at : at + n_y], size), g[first : first + n_y]
+    error[c, :size] = gs @ np.stack(y) + (error[c, :size] if first else 0)
+    for row, step in zip(y, np.outer(gs, hidden[c, :size]), strict=True):
         row += step
 
 
 # --- vectors ----------------------------------------------------------------------------------------------------------
+
+
+def _least(b: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    return b.select(b.icmp_signed("<", one, other), one, other)
+
+
+def _most(b: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    return b.select(b.icmp_signed(">", one, other), one, other)
 
 
 def _columns(b: ir.IRBuilder, size: ir.Value, emit: Callable[[list[ir.Value]], None]) -> None:
@@ -79,55 +101,91 @@ def _columns(b: ir.IRBuilder, size: ir.Value, emit: Callable[[list[ir.Value]], N
 
     def stretch(k: ir.Value, _: Any) -> list[Vec]:
         start = b.mul(k, most)
-        left = b.sub(vectors, start)
-        fewer = b.select(b.icmp_signed("<", left, most), left, most)
-        offsets = lambda n: [b.mul(b.add(start, I64(i)), I64(LANES)) for i in range(n)]  # noqa: E731
-        switch(b, fewer, M_MAX, lambda n: emit(offsets(n)))
+        fewer = _least(b, b.sub(vectors, start), most)
+        switch(b, fewer, M_MAX, lambda n: emit(simd.places(b, start, n)))
         return []
 
     simd.loop(b, b.sdiv(b.add(vectors, I64(M_MAX - 1)), most), [], stretch)
 
 
-def _around(b: ir.IRBuilder, first: ir.Value, gap: ir.Value, c: ir.Value) -> ir.Value:
-    """The place of context c among consecutive words, of which the one at `gap` is the centre and left out."""
-    return b.add(first, b.add(c, b.zext(b.icmp_signed(">=", c, gap), I64)))
+def _emit_gather(b, w_x, rows, i, count, reach, n, scale, size, hidden):  # type: ignore[no-untyped-def]
+    end = b.sub(n, I64(1))
+    low, high = _most(b, b.sub(i, reach), I64(0)), _least(b, b.add(i, reach), end)
+    row = functools.partial(pointer_at, b, w_x, rows)
 
-
-def _emit_gather(b, w_x, rows, first, gap, n_x, scale, size, hidden, error, to):  # type: ignore[no-untyped-def]
     def stretch(offsets: list[ir.Value]) -> None:
-        def add(c: ir.Value, sums: Any) -> list[Vec]:
-            row = pointer_at(b, w_x, rows, _around(b, first, gap, c))
-            return [total + simd.load(b, row, at) for total, at in zip(sums, offsets, strict=True)]
+        def add(j: ir.Value, sums: Any) -> list[Vec]:
+            p = row(b.add(low, j))
+            return [total + simd.load(b, p, at) for total, at in zip(sums, offsets, strict=True)]
 
-        factor = simd.splat(b, scale)
-        sums = simd.loop(b, n_x, [simd.constant(b, 0.0)] * len(offsets), add)
-        for total, at in zip(sums, offsets, strict=True):
-            simd.store(b, total * factor, hidden, b.add(to, at))
-            simd.store(b, simd.constant(b, 0.0), error, b.add(to, at))
+        def centre(c: ir.Value, sums: Any) -> list[Vec]:
+            """Store its own, and go on to the window of the next; at the ends of the sentence no word comes or goes."""
+            k, factor, after = b.add(i, c), simd.splat(b, b.load(b.gep(scale, [c]))), []
+            coming, going = b.add(b.add(k, reach), I64(1)), b.sub(k, reach)
+            plus = simd.splat(b, b.select(b.icmp_signed("<=", coming, end), simd.F32(1), simd.F32(0)))
+            minus = simd.splat(b, b.select(b.icmp_signed(">=", going, I64(0)), simd.F32(-1), simd.F32(0)))
+            own, new, old = row(k), row(_least(b, coming, end)), row(_most(b, going, I64(0)))
+            for total, at in zip(sums, offsets, strict=True):
+                where = b.add(b.mul(c, hidden.columns), at)
+                simd.store(b, (total - simd.load(b, own, at)) * factor, hidden.data, where)
+                after.append(plus.fma(simd.load(b, new, at), minus.fma(simd.load(b, old, at), total)))
+            return after
+
+        first = [simd.constant(b, 0.0)] * len(offsets)
+        simd.loop(b, count, simd.loop(b, b.add(b.sub(high, low), I64(1)), first, add), centre)
 
     _columns(b, size, stretch)
 
 
-def _emit_scatter(b, w_x, rows, first, gap, n_x, locks, scale, size, error, source):  # type: ignore[no-untyped-def]
-    def stretch(offsets: list[ir.Value]) -> None:
-        factor = simd.splat(b, scale)
-        steps = [simd.load(b, error, b.add(source, at)) * factor for at in offsets]
+def _emit_scatter(b, w_x, rows, i, count, reach, n, locks, scale, size, error):  # type: ignore[no-untyped-def]
+    one, end = I64(1), b.sub(n, I64(1))
+    last = b.sub(b.add(i, count), one)
+    low, high = _most(b, b.sub(i, reach), I64(0)), _least(b, b.add(i, reach), end)
+    begun = _least(b, b.add(low, reach), last)  # the last centre that has the lowest row in reach
+    whole = b.add(low, b.sub(last, begun))  # from here to `high` the rows are in reach of all centres
 
-        def add(c: ir.Value, _: Any) -> list[Vec]:
-            place = _around(b, first, gap, c)
-            row = pointer_at(b, w_x, rows, place)
-            weight = None if locks is None else simd.splat(b, b.load(b.gep(locks, [place])))
+    def stretch(offsets: list[ir.Value]) -> None:
+        def errors(k: ir.Value, sums: Any, sign: float) -> list[Vec]:
+            c = b.sub(k, i)
+            factor, at_row = simd.splat(b, b.load(b.gep(scale, [c]))) * sign, b.mul(c, error.columns)
+            return [factor.fma(simd.load(b, error.data, b.add(at_row, at)), t) for t, at in zip(sums, offsets, strict=True)]
+
+        def give(j: ir.Value, steps: list[Vec]) -> None:
+            p = pointer_at(b, w_x, rows, j)
+            weight = None if locks is None else simd.splat(b, b.load(b.gep(locks, [j])))
             for step, at in zip(steps, offsets, strict=True):
-                x = simd.load(b, row, at)
-                simd.store(b, x + step if weight is None else step.fma(weight, x), row, at)
-            return []
+                x = simd.load(b, p, at)
+                simd.store(b, x + step if weight is None else step.fma(weight, x), p, at)
 
-        simd.loop(b, n_x, [], add)
+        def rise(m: ir.Value, sums: Any) -> list[Vec]:
+            give(b.add(low, m), sums)
+            return errors(b.add(b.add(begun, m), one), sums, 1.0)
+
+        def stay(m: ir.Value, sums: Any) -> list[Vec]:
+            give(b.add(whole, m), sums)
+            return list(sums)
+
+        def fall(m: ir.Value, sums: Any) -> list[Vec]:
+            rest = errors(b.add(i, m), sums, -1.0)
+            give(b.add(b.add(high, one), m), rest)
+            return rest
+
+        none = [simd.constant(b, 0.0)] * len(offsets)
+        sums = simd.loop(b, b.add(b.sub(begun, i), one), none, lambda m, s: errors(b.add(i, m), s, 1.0))
+        sums = simd.loop(b, b.sub(last, begun), sums, rise)
+        sums = simd.loop(b, b.add(b.sub(high, whole), one), sums, stay)
+        simd.loop(b, b.sub(_least(b, b.add(last, reach), end), high), sums, fall)
+        simd.loop(b, count, [], lambda m, _: give(b.add(i, m), errors(b.add(i, m), none, -1.0)) or [])  # no context of itself
 
     _columns(b, size, stretch)
 
 
-def _emit_score_path(b, x, w_y, near, y_first, points, codes, at, n_y, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
+def _emit_score_hidden(  # type: ignore[no-untyped-def]
+    b, hidden, c, w_y, near, y_first, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss
+):
+    x, before = b.gep(hidden.data, [b.mul(c, hidden.columns)]), b.sub(at, I64(1))
+    of_path = sign.type.pointee != simd.F32
+
     def products(y: list[ir.Value]) -> list[Vec]:
         def column(d: ir.Value, sums: Any) -> list[Vec]:
             where = b.mul(d, I64(LANES))
@@ -136,15 +194,25 @@ def _emit_score_path(b, x, w_y, near, y_first, points, codes, at, n_y, lr, clamp
 
         return simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * len(y), column)
 
+    def signs(start: int, rows: int) -> Vec:
+        """Of outputs start .. start+LANES-1; 0 behind the last."""
+        if of_path:  # where the head stands before the others
+            places = [i if start + i < rows else None for i in range(LANES)]
+            return simd.load_signs(b, sign, b.add(before, I64(start)), places)
+        s = simd.load(b, sign, b.add(before, I64(start)))
+        if start == 0:
+            s = s.insert(b.load(b.gep(sign, [head])), 0)
+        return s if start + LANES <= rows else s * simd.constant(b, *(float(start + i < rows) for i in range(LANES)))
+
     def block(rows: int) -> None:
-        y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m))) for m in range(rows)]
+        places = [head, *(b.add(before, I64(m)) for m in range(1, rows))]
+        y = [row_at(b, w_y, near, y_first, y_row, place) for place in places]
         most = simd.REGISTERS - 5  # more accumulators at once would leave the registers
         sums: list[Vec | None] = [total for k in range(0, rows, most) for total in products(y[k : k + most])]
         sums += [None] * (-rows % LANES)
         total = simd.load(b, loss, I64(0))
         for start in range(0, rows, LANES):
-            places = [i if start + i < rows else None for i in range(LANES)]
-            s = simd.load_signs(b, codes, b.add(at, I64(start)), places)
+            s = signs(start, rows)
             u = simd.transposed_sums(sums[start : start + LANES]) * s
             t = exp_minus(u)
             rest = gradient(u, t, simd.splat(b, clamp), simd.splat(b, skip))
@@ -155,50 +223,62 @@ def _emit_score_path(b, x, w_y, near, y_first, points, codes, at, n_y, lr, clamp
     switch(b, n_y, PATH_MAX, block)
 
 
-def _emit_update_hidden(b, x, error, x_off, first, n_x, w_y, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    def block(count: int) -> None:
-        places = [b.add(first, I64(k)) for k in range(count)]
-        hidden, errors = ([pointer_at(b, base, x_off, place) for place in places] for base in (x, error))
-        gs = [b.gep(g, [b.add(g_at, b.mul(place, I64(M_MAX)))]) for place in places]
+def _emit_update_hidden(b, hidden, error, first, count, w_y, y_row, own, at, n_y, size, g, room):  # type: ignore[no-untyped-def]
+    def block(centres: int) -> None:
+        numbers = [b.add(first, I64(k)) for k in range(centres)]
+        h, errors = ([b.gep(t.data, [b.mul(c, t.columns)]) for c in numbers] for t in (hidden, error))
+        gs = [b.gep(g, [b.mul(c, room)]) for c in numbers]
 
-        def columns(at: list[ir.Value], _: Any) -> list[Vec]:
-            def output(m: ir.Value, moved: Any) -> list[Vec]:
-                row, after = row_at(b, w_y, None, I64(0), y_row, b.add(y_at, m)), list(moved)
-                old = [simd.load(b, row, where) for where in at]
-                new = list(old)
-                for k, p in enumerate(hidden):
-                    factor = simd.splat(b, b.load(b.gep(gs[k], [m])))
-                    for i, where in enumerate(at):
-                        new[i] = factor.fma(simd.load(b, p, where), new[i])
-                        after[k * len(at) + i] = factor.fma(old[i], after[k * len(at) + i])
-                for v, where in zip(new, at, strict=True):
-                    simd.store(b, v, row, where)
+        def meet(y: ir.Value, who: Sequence[int], m: ir.Value, moved: list[Vec], columns: list[ir.Value]) -> None:
+            """Move y by these centres, and what goes back to them by y as it was."""
+            old = [simd.load(b, y, where) for where in columns]
+            new = list(old)
+            for k in who:
+                factor = simd.splat(b, b.load(b.gep(gs[k], [m])))
+                for i, where in enumerate(columns):
+                    new[i] = factor.fma(simd.load(b, h[k], where), new[i])
+                    moved[k * len(columns) + i] = factor.fma(old[i], moved[k * len(columns) + i])
+            for v, where in zip(new, columns, strict=True):
+                simd.store(b, v, y, where)
+
+        def columns(where: list[ir.Value], _: Any) -> list[Vec]:
+            moved = [simd.constant(b, 0.0)] * (centres * len(where))
+            for k, c in enumerate(numbers):
+                meet(row_at(b, w_y, None, I64(0), y_row, b.add(own, c)), [k], I64(0), moved, where)
+
+            def noise(m: ir.Value, state: Any) -> list[Vec]:
+                after = list(state)
+                row = row_at(b, w_y, None, I64(0), y_row, b.add(at, m))
+                meet(row, range(centres), b.add(m, I64(1)), after, where)
                 return after
 
-            places = [(p, where) for p in errors for where in at]
-            moved = simd.loop(b, n_y, [simd.load(b, p, where) for p, where in places], output)
-            for total, (p, where) in zip(moved, places, strict=True):
-                simd.store(b, total, p, where)
+            moved = simd.loop(b, n_y, moved, noise)
+            for total, (p, offset) in zip(moved, [(p, offset) for p in errors for offset in where], strict=True):
+                simd.store(b, total, p, offset)
             return []
 
         simd.sweep(b, size, 2, [], columns)
 
-    switch(b, n_x, HIDDEN, block)
+    switch(b, count, HIDDEN, block)
 
 
-def _emit_update_path(b, x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+def _emit_update_path(b, hidden, error, c, w_y, near, y_first, points, at, n_y, size, g, first):  # type: ignore[no-untyped-def]
+    x, moved_at = (b.gep(t.data, [b.mul(c, t.columns)]) for t in (hidden, error))
+    more = b.icmp_signed(">", first, I64(0))
+
     def block(rows: int) -> None:
         y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m))) for m in range(rows)]
-        gs = [simd.splat(b, b.load(b.gep(g, [b.add(g_at, I64(m))]))) for m in range(rows)]
+        gs = [simd.splat(b, b.load(b.gep(g, [b.add(first, I64(m))]))) for m in range(rows)]
 
         def column(d: ir.Value, _: Any) -> list[Vec]:
             where = b.mul(d, I64(LANES))
-            h, moved = simd.load(b, x, where), simd.load(b, error, where)
+            h, before = simd.load(b, x, where), simd.load(b, moved_at, where)
+            moved = Vec(b, b.select(more, before.value, before.like(0.0).value))
             for factor, row in zip(gs, y, strict=True):
                 old = simd.load(b, row, where)
                 moved = factor.fma(old, moved)
                 simd.store(b, factor.fma(h, old), row, where)
-            simd.store(b, moved, error, where)
+            simd.store(b, moved, moved_at, where)
             return []
 
         simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
@@ -209,40 +289,44 @@ def _emit_update_path(b, x, error, w_y, near, y_first, points, at, n_y, size, g,
 # --- the two joined ---------------------------------------------------------------------------------------------------
 
 if numba.config.DISABLE_JIT:
-    gather, scatter, score_path, update_path = _gather_numpy, _scatter_numpy, _score_path_numpy, _update_path_numpy
+    gather, scatter, score_hidden, update_path = _gather_numpy, _scatter_numpy, _score_hidden_numpy, _update_path_numpy
     update_hidden = _update_hidden_numpy
 else:
     f32, i64, void = types.float32, types.int64, types.void
 
     @intrinsic
-    def gather(typingctx, w_x, rows, first, gap, n_x, scale, size, hidden, error, to):  # type: ignore[no-untyped-def]
-        """hidden[to:] = scale sum_c x_c over the n_x rows from rows[first] on without rows[first + gap]; error[to:] = 0."""
-        return void(w_x, rows, i64, i64, i64, f32, i64, hidden, error, i64), lower(_emit_gather)
+    def gather(typingctx, w_x, rows, i, count, reach, n, scale, size, hidden):  # type: ignore[no-untyped-def]
+        """Make the hidden vectors of `count` centres from place i of a sentence of n words, whose rows are `rows`."""
+        return void(w_x, rows, i64, i64, i64, i64, scale, i64, hidden), lower(_emit_gather, tables=(8,))
 
     @intrinsic
-    def scatter(typingctx, w_x, rows, first, gap, n_x, locks, scale, size, error, source):  # type: ignore[no-untyped-def]
-        """x_c += scale lock_c error[source:] for the same rows."""
-        return void(w_x, rows, i64, i64, i64, locks, f32, i64, error, i64), lower(_emit_scatter)
+    def scatter(typingctx, w_x, rows, i, count, reach, n, locks, scale, size, error):  # type: ignore[no-untyped-def]
+        """Give their errors back to the same rows; at most 2 reach + 2 centres, so that some row belongs to all of them."""
+        kinds = (w_x, rows, i64, i64, i64, i64, locks, scale, i64, error)
+        return void(*kinds), lower(_emit_scatter, tables=(9,))
 
     @intrinsic
-    def update_hidden(  # type: ignore[no-untyped-def]
-        typingctx, x, error, x_off, first, n_x, w_y, y_row, y_at, n_y, size, g, g_at
+    def score_hidden(  # type: ignore[no-untyped-def]
+        typingctx, hidden, c, w_y, near, y_first, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss
     ):
-        """Of the hidden vectors from number `first` on, HIDDEN at most: one output after another,
+        """g[g_at:] = g_m, and the loss, of h_c with up to PATH_MAX outputs: that at place `head`, and n_y - 1 from `at` on."""
+        kinds = (hidden, i64, w_y, near, i64, y_row, sign, i64, i64, i64, f32, f32, f32, i64, g, i64, loss)
+        return void(*kinds), lower(_emit_score_hidden, tables=(0, 2))
 
-        error_c += g_cm y_m, y_m += sum_c g_cm h_c.
+    @intrinsic
+    def update_hidden(typingctx, hidden, error, first, count, w_y, y_row, own, at, n_y, size, g, room):  # type: ignore[no-untyped-def]
+        """Of `count` centres, HIDDEN at most, from number `first` on, with their own words from place `own`, of the first of
+        the group, and n_y noise words from `at` on; g has `room` numbers a centre, that of its own word first.
         """
-        return void(x, error, x_off, i64, i64, w_y, y_row, i64, i64, i64, g, i64), lower(_emit_update_hidden, tables=(5,))
+        kinds = (hidden, error, i64, i64, w_y, y_row, i64, i64, i64, i64, g, i64)
+        return void(*kinds), lower(_emit_update_hidden, tables=(0, 1, 4))
 
     @intrinsic
-    def score_path(  # type: ignore[no-untyped-def]
-        typingctx, x, w_y, near, y_first, points, codes, at, n_y, lr, clamp, skip, size, g, g_at, loss
+    def update_path(  # type: ignore[no-untyped-def]
+        typingctx, hidden, error, c, w_y, near, y_first, points, at, n_y, size, g, first
     ):
-        """g[g_at:] = g_m, and the loss, of the first hidden vector with up to PATH_MAX nodes from points[at] on."""
-        kinds = (x, w_y, near, i64, points, codes, i64, i64, f32, f32, f32, i64, g, i64, loss)
-        return void(*kinds), lower(_emit_score_path, tables=(1,))
-
-    @intrinsic
-    def update_path(typingctx, x, error, w_y, near, y_first, points, at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-        """Error += sum_m g_m y_m, y_m += g_m h."""
-        return void(x, error, w_y, near, i64, points, i64, i64, i64, g, i64), lower(_emit_update_path, tables=(2,))
+        """error_c = sum_m g_m y_m, y_m += g_m h_c for up to PATH_MAX nodes from points[at] on, the path's from number `first`
+        on: added to the error where there were some before.
+        """
+        kinds = (hidden, error, i64, w_y, near, i64, points, i64, i64, i64, g, i64)
+        return void(*kinds), lower(_emit_update_path, tables=(0, 1, 3))

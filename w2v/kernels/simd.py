@@ -101,6 +101,10 @@ class Vec:
         shifted = b.shl(b.fptosi(whole.value, _IVEC), ir.Constant(_IVEC, [23] * LANES))
         return Vec(b, b.bitcast(b.add(b.bitcast(self.value, _IVEC), shifted), _VEC))
 
+    def insert(self, scalar: ir.Value, lane: int) -> Vec:
+        """The same but for one lane."""
+        return Vec(self.builder, self.builder.insert_element(self.value, scalar, I32(lane)))
+
     def shuffle(self, other: Vec, lanes: Sequence[int]) -> Vec:
         """Pick lanes from self (0..) and other (LANES..)."""
         picks = ir.Constant(ir.VectorType(I32, LANES), list(lanes))
@@ -225,6 +229,12 @@ def _as_written(module: ir.Module) -> ir.MDValue:
     return node
 
 
+def places(builder: ir.IRBuilder, first: ir.Value, count: int) -> list[ir.Value]:
+    """Where `count` vectors from number `first` of a row on begin, in floats: one register, and constants."""
+    start = builder.mul(first, I64(LANES))
+    return [builder.add(start, I64(i * LANES)) for i in range(count)]
+
+
 def sweep(
     builder: ir.IRBuilder, size: ir.Value, step: int, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]
 ) -> list[Vec]:
@@ -232,14 +242,11 @@ def sweep(
     vectors = builder.sdiv(size, I64(LANES))
     turns = builder.sdiv(vectors, I64(step))
 
-    def offsets(first: ir.Value, count: int) -> list[ir.Value]:
-        return [builder.mul(builder.add(first, I64(i)), I64(LANES)) for i in range(count)]
-
-    state = loop(builder, turns, carried, lambda k, old: body(offsets(builder.mul(k, I64(step)), step), old))
+    state = loop(builder, turns, carried, lambda k, old: body(places(builder, builder.mul(k, I64(step)), step), old))
     if step == 1:
         return state
     done = builder.mul(turns, I64(step))
-    return loop(builder, builder.sub(vectors, done), state, lambda k, old: body(offsets(builder.add(done, k), 1), old))
+    return loop(builder, builder.sub(vectors, done), state, lambda k, old: body(places(builder, builder.add(done, k), 1), old))
 
 
 def transposed_sums(vectors: Sequence[Vec | None]) -> Vec:
