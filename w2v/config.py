@@ -60,7 +60,7 @@ class TrainConfig:
     """Hyper-parameters of one training run; immutable, checked on construction (ConfigError)."""
 
     vector_size: int = 100  # D, numbers per word
-    window: int = 5  # words on each side; drawn from 1..window per centre when shrink_windows
+    window: int = 5  # words on each side; drawn from 1..window per group of centres when shrink_windows
     sg: bool = True  # skip-gram; False: CBOW
     hs: bool = False  # hierarchical softmax, alone or beside negative sampling
     negative: int = 5  # noise words per centre; 0: no negative sampling
@@ -75,7 +75,7 @@ class TrainConfig:
     cbow_mean: bool = True  # False: the context rows are summed
     cbow_gradient: CbowGradient = CbowGradient.SHARED
     saturation: Saturation = Saturation.CLAMP
-    noise_group: int = DEFAULT_NOISE_GROUP  # consecutive centres that share one set of noise words and one step
+    noise_group: int = DEFAULT_NOISE_GROUP  # consecutive centres that share noise words, window and step
     seed: int = 1
     threads: int = 1
     deterministic: bool = False  # the same vectors for the same seed with any number of threads: trains on one

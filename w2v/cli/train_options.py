@@ -43,7 +43,7 @@ MODEL = [
     _field("--hs", "hs", is_flag=True, help="Hierarchical softmax; alone with --negative 0."),
     _field("--negative", "negative", type=int, metavar="N", help="Noise words per centre; 0: no negative sampling."),
     _field("--noise-group", "noise_group", type=int, metavar="N",
-           help="Neighbouring centres that share their noise words: faster; 1 is word2vec.c's way."),
+           help="Neighbouring centres that share noise words and window: faster; 1 is word2vec.c's way."),
     _field("--ns-exponent", "ns_exponent", type=float, metavar="X", help="Noise is drawn by count ** X."),
     _field("--sample", "sample", type=float, metavar="X",
            help="Thin out words above this share of the corpus; 0: none; 1 or more: above a count."),

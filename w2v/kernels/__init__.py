@@ -48,9 +48,9 @@ class Options(NamedTuple):
     """What a kernel needs of the configuration; all numbers, so that one compiled kernel serves every setting."""
 
     window: int
-    shrink: int  # 1: each centre draws its window from 1..window
+    shrink: int  # 1: each group draws its window from 1..window
     negative: int
-    group: int  # centres that share one set of noise words
+    group: int  # consecutive centres that share noise words, window and step; 1: skip-gram with Huffman paths
     clamp: np.float32  # beyond a logit of this size the sigmoid is taken as 0 or 1
     skip: np.float32  # beyond a logit of this size nothing is learnt
     mean: int  # CBOW: 1 mean of the context rows, 0 their sum
@@ -72,7 +72,7 @@ class Scratch(NamedTuple):
     """Working memory of one thread, the same for every window. C counts the input rows of a step, M its outputs."""
 
     words: Any  # (L,) int32: the sentence after subsampling
-    reach: Any  # (L,) int32: the window of each of them                          b (word2vec.c)
+    reach: Any  # (L,) int32: the window of each of them; a group has its first's b (word2vec.c)
     rows: Any  # (L,) int64: their input rows, as offsets in floats
     locks: Any  # (L,) float32: their locks
     x_off: Any  # (C,) int64: input rows of a step, as offsets in floats
@@ -84,7 +84,7 @@ class Scratch(NamedTuple):
     per: Any  # (M + 1,) int64: how many of so many outputs go into each block
     pool: Any  # (POOL,) int64: the latest draws from the noise distribution
     turn: Any  # (1,) int64: how many of them this chunk has renewed
-    counts: Any  # (2**group, room) float32: multiplicity of (mask, output)
+    counts: Any  # (2**group, M + M_MAX) float32: multiplicity of (mask, output)
     g: Any  # float32: lr * gradient of each logit, M_MAX a context, or whole PATH_MAX a hidden vector
     loss: Any  # (16,) float32: loss of the sentence so far
     near: Any  # (H, S) float32 | None: this thread's copies of the H nodes nearest the Huffman root

@@ -2,12 +2,14 @@
 
 Owns which rows meet. The walk over a chunk is in walk.py, the arithmetic of a step in tiles.py and hidden.py, the meaning of
 every array in kernels/__init__.py. All four walk alike and differ in two lines: what the outputs of a centre word are
-(`noise_list`, `path_list`) and what its input is (`meet_contexts`, `meet_hidden`, `meet_path`).
+(`noise_list`, `path_list`) and how they meet its contexts (`meet_contexts`, `meet_noise`, `meet_paths`).
 
-With negative sampling, `options.group` consecutive centres share one set of noise words and make one step together: a context
-of several of them meets each noise row once, with the multiplicity as weight. Noise words come from a pool of the POOL latest
+`options.group` consecutive centres make one step together, with one window and one set of noise words. Of each centre alone the
+window is distributed as if it were its own, and most contexts are common to all: a context of skip-gram meets each noise row
+once, with the multiplicity as weight (three windows of 1 to 5, drawn apart, cover 10 words, one for three 9), and the sums
+of CBOW's contexts go from a centre to the next by the words that come and go. Noise words come from a pool of the POOL latest
 draws, one of which is renewed for each group: every use of a noise word is still distributed as count ** ns_exponent, but its
-row is at hand from the use before. Hierarchical softmax takes centres one by one and has no noise.
+row is at hand from the use before. Skip-gram with hierarchical softmax takes centres one by one: no two have a path in common.
 Noise is chosen, and the rows of outputs are asked for, AHEAD groups early: they are in the cache by the time they are needed.
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
@@ -195,12 +197,12 @@ def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
     for first in range(0, outputs.total, per):
         at, rows = outputs.at + first, min(per, outputs.total - first)
         score(w_in, scratch.x_off, scratch.x_mask, count, w_y, near, y_first, outputs.rows, at, rows, outputs.signs,
-              scratch.counts, first, lr, options.clamp, options.skip, size, scratch.g, 0, scratch.loss)  # fmt: skip
+              scratch.counts, first, lr, options.clamp, options.skip, size, scratch.g, scratch.loss)  # fmt: skip
         if lock is None:  # decided at compile time, by the type
-            update(w_in, scratch.x_off, count, None, w_y, near, y_first, outputs.rows, at, rows, size, scratch.g, 0)
+            update(w_in, scratch.x_off, count, None, w_y, near, y_first, outputs.rows, at, rows, size, scratch.g)
         else:
             update(w_in, scratch.x_off, count, scratch.x_lock, w_y, near, y_first, outputs.rows, at, rows, size,
-                   scratch.g, 0)  # fmt: skip
+                   scratch.g)  # fmt: skip
 
 
 @part

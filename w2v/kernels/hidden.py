@@ -1,8 +1,8 @@
 """Micro-kernels of CBOW's hidden vectors: made of context rows, met with their outputs, their errors given back.
 
 Owns what is done to hidden vectors; blocks of several inputs and outputs are in tiles.py, whose symbols are used here.
-A step has `count` consecutive centres k = i, i+1, .. of a sentence of n words, with one window, `reach`, for all of them. Centre
-number c has the hidden vector h_c, row c of `hidden`, and what flows back to it is row c of `error`:
+A step has `count` consecutive centres k = i, i+1, .. of a sentence of n words, with one window, `reach`, for all. Number c of
+them has the hidden vector h_c, row c of `hidden`, and what flows back to it is row c of `error`:
 
     h_c = scale_c (sum of x_j over |j - k| <= reach, without x_k)        x_j += scale_c lock_j error_c for the same j
 
@@ -11,8 +11,8 @@ say s_m; with g_m = lr s_m sigma(-u_m)
 
     u_m = s_m <h_c, y_m>      loss = -sum log sigma(u_m)      error_c = sum_m g_m y_m      y_m += g_m h_c
 
-No node stands twice in a Huffman path. With negative sampling every centre has its own word, and all have the noise words, which
-are taken one after another:    error_c += g_cm y_m      y_m += sum_c g_cm h_c.
+No node stands twice in a Huffman path. With negative sampling every centre has its own word, and all share the noise words,
+which are taken one after another:    error_c += g_cm y_m      y_m += sum_c g_cm h_c.
 
 Every micro-kernel is written twice, as in tiles.py.
 """

@@ -192,13 +192,13 @@ def store(builder: ir.IRBuilder, vec: Vec, pointer: ir.Value, offset: ir.Value) 
     builder.store(vec.value, where).align = 4
 
 
-def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None:
-    """Ask for the cache line at pointer + offset (in floats)."""
+def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value, *, write: bool) -> None:
+    """Ask for the cache line at pointer + offset (in items); `write`: as one's own, for it will be written to."""
     byte = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     where = builder.bitcast(builder.gep(pointer, [offset]), byte)
-    builder.call(function, [where, I32(0), I32(2), I32(1)])  # read; into L2, for L1 is full of the rows at work; data
+    builder.call(function, [where, I32(int(write)), I32(2), I32(1)])  # into L2, for L1 is full of the rows at work; data
 
 
 def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]) -> list[Vec]:

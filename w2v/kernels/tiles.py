@@ -43,7 +43,7 @@ def _rows(w: Any, offsets: Any, size: int) -> Any:
 
 
 def _score_numpy(  # type: ignore[no-untyped-def]
-    w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
+    w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, loss
 ):
     x = np.stack(_rows(w_x, x_off[:n_x], size))
     y = np.stack(rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size))
@@ -51,13 +51,13 @@ def _score_numpy(  # type: ignore[no-untyped-def]
     n = counts[x_mask[:n_x], column : column + n_y]
     u = (x @ y.T) * s
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
-    g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y] = lr * n * s * gradient_numpy(u, t, clamp, skip)
+    g[: n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y] = lr * n * s * gradient_numpy(u, t, clamp, skip)
     loss[0] += np.sum(n * np.abs(s) * (np.maximum(-u, 0) + np.log1p(t)), dtype=np.float32)
 
 
-def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
+def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g):  # type: ignore[no-untyped-def]
     x, y = _rows(w_x, x_off[:n_x], size), rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size)
-    gs = g[g_at : g_at + n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
+    gs = g[: n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
     x_step, y_step = gs @ np.stack(y), np.zeros((n_y, size), np.float32)
     for c in range(n_x):  # a word that is a context twice is the same row twice: y_m meets it as it then is
         y_step += np.outer(gs[c], x[c])
@@ -66,7 +66,7 @@ def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y,
         y[m] += y_step[m]
 
 
-def _prefetch_numpy(w, offset, size):  # type: ignore[no-untyped-def]
+def _ask_numpy(*_: Any) -> None:
     pass
 
 
@@ -74,9 +74,9 @@ def _prefetch_numpy(w, offset, size):  # type: ignore[no-untyped-def]
 
 
 def _emit_score(  # type: ignore[no-untyped-def]
-    b, w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, g_at, loss
+    b, w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, loss
 ):
-    g, last = b.gep(g, [g_at]), b.sub(n_x, I64(1))
+    last = b.sub(n_x, I64(1))
     of_path = sign.type.pointee != simd.F32
 
     def products(x: list[ir.Value], y: list[ir.Value]) -> list[Vec]:
@@ -154,9 +154,7 @@ def _emit_score(  # type: ignore[no-untyped-def]
     switch(b, n_y, M_MAX, block)
 
 
-def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at):  # type: ignore[no-untyped-def]
-    g = b.gep(g, [g_at])
-
+def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g):  # type: ignore[no-untyped-def]
     def block(rows: int) -> None:
         y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
         # two vectors a turn share a gradient's broadcast; one leaves registers for outputs, else read for each context
@@ -194,40 +192,49 @@ def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_
     switch(b, n_y, M_MAX, block)
 
 
-def _emit_prefetch(b, w, offset, size):  # type: ignore[no-untyped-def]
+def _emit_ask_for_row(b, w, row, size):  # type: ignore[no-untyped-def]
     def line(k: ir.Value, _: Any) -> list[Vec]:
-        simd.prefetch(b, w, b.add(offset, b.mul(k, I64(ROW_ALIGN))))
+        simd.prefetch(b, w, b.add(row, b.mul(k, I64(ROW_ALIGN))), write=True)
         return []
 
     simd.loop(b, b.sdiv(b.add(size, I64(ROW_ALIGN - 1)), I64(ROW_ALIGN)), [], line)
+
+
+def _emit_ask_for(b, array, offset):  # type: ignore[no-untyped-def]
+    simd.prefetch(b, array, offset, write=False)
 
 
 # --- the two joined ---------------------------------------------------------------------------------------------------
 
 
 if numba.config.DISABLE_JIT:
-    score, update, prefetch = _score_numpy, _update_numpy, _prefetch_numpy
+    score, update, ask_for_row, ask_for = _score_numpy, _update_numpy, _ask_numpy, _ask_numpy
 else:
     f32, i64, void = types.float32, types.int64, types.void
 
     @intrinsic
     def score(  # type: ignore[no-untyped-def]
         typingctx, w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size,
-        g, g_at, loss,
+        g, loss,
     ):  # fmt: skip
         """g_cm and the loss of one block; `g` holds M_MAX numbers a context."""
-        kinds = (w_x, x_off, x_mask, i64, w_y, near, i64, y_row, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, i64, loss)
+        kinds = (w_x, x_off, x_mask, i64, w_y, near, i64, y_row, i64, i64, sign, counts, i64, f32, f32, f32, i64, g, loss)
         return void(*kinds), lower(_emit_score, tables=(4, 11))
 
     @intrinsic
     def update(  # type: ignore[no-untyped-def]
-        typingctx, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g, g_at
+        typingctx, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g
     ):
         """x_c += lock_c sum_m g_cm y_m, y_m += sum_c g_cm x_c."""
-        kinds = (w_x, x_off, i64, x_lock, w_y, near, i64, y_row, i64, i64, i64, g, i64)
+        kinds = (w_x, x_off, i64, x_lock, w_y, near, i64, y_row, i64, i64, i64, g)
         return void(*kinds), lower(_emit_update, tables=(4,))
 
     @intrinsic
-    def prefetch(typingctx, w, offset, size):  # type: ignore[no-untyped-def]
-        """Bring a row of `size` floats towards the core."""
-        return void(w, i64, i64), lower(_emit_prefetch)
+    def ask_for_row(typingctx, w, row, size):  # type: ignore[no-untyped-def]
+        """Bring a row of `size` floats towards the core, and out of the caches of others: it will be moved."""
+        return void(w, i64, i64), lower(_emit_ask_for_row)
+
+    @intrinsic
+    def ask_for(typingctx, array, offset):  # type: ignore[no-untyped-def]
+        """Bring the line of the item at `offset` from the start of an array towards the core, to be read."""
+        return void(array, i64), lower(_emit_ask_for)

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import POOL, RING, ROW_ALIGN, Outputs, ops
 from .jit import helper, part
-from .tiles import prefetch
+from .tiles import ask_for, ask_for_row
 
 AHEAD = 2  # groups between choosing output rows and using them: below RING
 NEXT = 2  # centres between asking for the rows of a path and using them
@@ -23,7 +23,7 @@ draw, below, is_kept, alias_draw = helper(ops.draw), helper(ops.below), helper(o
 
 @part
 def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
-    """Subsample the sentence at `at` into scratch.words, each with its window, row and lock; return length and end."""
+    """Subsample the sentence at `at` into scratch.words, each with a window, its row and lock; return length and end."""
     n, stride = 0, w_in.shape[1]
     while at < tokens.size:
         word = np.int64(tokens[at])
@@ -31,7 +31,7 @@ def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
         if word < 0:
             break
         if at + SOON < tokens.size:  # the rows of the last step have driven `keep` out of the nearer caches
-            prefetch(keep, np.int64(tokens[at + SOON]), 1)
+            ask_for(keep, np.int64(tokens[at + SOON]))
         # a draw has two independent halves: the low one keeps or drops, the high one makes the window
         bits = draw(rng, WORDS)
         scratch.words[n] = word
@@ -60,7 +60,7 @@ def fill_pool(alias, rng, scratch):
 @helper
 def ask_for_noise(alias, rng):
     """Ask for the place in the table of the next noise word: its draw is looked at, and put back."""
-    prefetch(alias, below(draw(rng, NOISE), alias.shape[0]) * 2, 1)
+    ask_for(alias, below(draw(rng, NOISE), alias.shape[0]) * 2)
     rng[NOISE] -= ops.GOLDEN
 
 
@@ -71,13 +71,13 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
     at = ring_slot(i, group) * scratch.room
     for k in range(group):
         word = np.int64(scratch.words[min(i + k, n - 1)])
-        prefetch(w_out, word * stride, stride)
+        ask_for_row(w_out, word * stride, stride)
         scratch.y_row[at + k] = word
         scratch.sign[at + k] = np.float32(i + k < n)
     fresh = alias_draw(draw(rng, NOISE), alias)
     scratch.pool[scratch.turn[0] & (POOL - 1)] = fresh  # the oldest makes room
     scratch.turn[0] += 1
-    prefetch(w_out, fresh * stride, stride)
+    ask_for_row(w_out, fresh * stride, stride)
     bits = draw(rng, NOISE)
     ask_for_noise(alias, rng)
     place, step = np.int64(bits & PLACE_BITS), np.int64((bits >> ops.S32) & PLACE_BITS) | 1  # odd: no place comes twice
@@ -140,18 +140,19 @@ def prefetch_paths(i, n, tree, w_node, scratch):
     stride = w_node.shape[1]
     hot = HOT_NODES if scratch.near is None else near_count(scratch.near)  # other threads have the other ones in their caches
     if i + 3 * NEXT < n:
-        prefetch(tree.offsets, np.int64(scratch.words[i + 3 * NEXT]), 1)
+        ask_for(tree.offsets, np.int64(scratch.words[i + 3 * NEXT]))
     if 0 <= i + 2 * NEXT < n:
         first = tree.offsets[np.int64(scratch.words[i + 2 * NEXT])]
-        prefetch(tree.points, first, 2 * ROW_ALIGN)
-        prefetch(tree.codes, first, 1)
+        ask_for(tree.points, first)
+        ask_for(tree.points, first + ROW_ALIGN)
+        ask_for(tree.codes, first)
     if 0 <= i + NEXT < n:
         word = np.int64(scratch.words[i + NEXT])
         for k in range(tree.offsets[word + 1] - 1, tree.offsets[word] - 1, -1):  # from the leaf towards the root
             node = np.int64(tree.points[k])
             if node >= w_node.shape[0] - hot:
                 break
-            prefetch(w_node, node * stride, stride)
+            ask_for_row(w_node, node * stride, stride)
 
 
 @helper
@@ -186,4 +187,4 @@ def prefetch_context(i, n, group, w_in, options, scratch):
     """Ask for the input rows that come into reach AHEAD groups from now."""
     j = i + AHEAD * group + options.window
     for k in range(j, min(j + group, n)):
-        prefetch(w_in, scratch.rows[k], w_in.shape[1])
+        ask_for_row(w_in, scratch.rows[k], w_in.shape[1])

@@ -74,7 +74,7 @@ class Word2Vec(Trainer):
     shrink_windows   draw each window from 1..window; False: always the whole window
 
     Beyond gensim: cbow_gradient ("shared", as in gensim, or "divided"), saturation ("clamp", "skip" as in gensim,
-    "none"), noise_group (centre words that share their noise; None: see training.FEW_WORDS), deterministic
+    "none"), noise_group (centre words that share noise and window; None: see training.FEW_WORDS), deterministic
     (equal vectors with any number of workers, for the speed of one): see config.py. device: "cpu", "cuda", or "auto" for a
     GPU if there is one and the corpus is not small.
 

@@ -6,8 +6,9 @@ of a step in steps.py, what differs between a GPU and numba's simulator in port.
 A block of threads trains stretches of text: some sentences, or a piece of a very long one. It thins a stretch out, then
 slides over it group by group, as cpu.py does. Context rows live in shared memory while the window is over them: a ring of
 rows, each read once and written back once, as the sum of its changes. Output rows are read for each group. All changes
-reach the matrices by atomic addition, so none is lost. The arithmetic is the CPU's, but for one thing: each occurrence of
-a word in the window has its own copy of the row, which shows where a word occurs twice within a window.
+reach the matrices by atomic addition, so none is lost. The arithmetic is the CPU's, but for three things: each centre has a
+window of its own; CBOW meets the outputs of a block all at once; and each occurrence of a word in the window has its own copy
+of the row, which shows where a word occurs twice within a window.
 
 Many blocks hold copies of a frequent word's row at once, and their changes add up as if one step had been taken many
 times over: with hundreds of copies training diverges. `calm_in` and `calm_y` shorten the changes of such rows; gpu.py says
