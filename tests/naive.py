@@ -233,7 +233,8 @@ def train_chunk(kernel: str, tokens: Any, keep: Any, table: Any, model: Model, r
     for words, reach in sentences(tokens, keep, model.options, rng):
         for i in range(0, len(words), size):
             group = range(i, i + size)
-            near = {k: contexts(k, words, reach[i]) for k in group if k < len(words)}  # one window for all
+            window = reach[i - i % model.options.group]  # one for all
+            near = {k: contexts(k, words, window) for k in group if k < len(words)}
             if noise:
                 lists = [noise_outputs(group, words, noise, model.options)]
             else:

@@ -253,9 +253,11 @@ def test_changes_of_hot_rows_are_shortened(kernel):
 def test_without_repeated_words_it_is_what_the_cpu_does(kernel):
     """The stretch's streams are handed to naive.py, which models the CPU's kernels.
 
-    Its CBOW takes noise words one after another: with one of them a step, none comes twice.
+    Its CBOW takes noise words one after another: with one of them a step, none comes twice. It draws windows for groups, and
+    makes groups of paths: windows are whole here, and with paths each centre is a group.
     """
-    case = Case(kernel, words=40, window=3, group=2, negative=1 if kernel == "cbow_ns" else 4)
+    group, negative = 2 if kernel.endswith("ns") else 1, 1 if kernel == "cbow_ns" else 4
+    case = Case(kernel, words=40, window=3, shrink=False, group=group, negative=negative)
     sentence = np.append(np.random.default_rng(5).permutation(40)[:25], -1).astype(np.int32)
     inputs = make_inputs(case)._replace(tokens=sentence)
     w_in, w_y = inputs.w_in.astype(float), inputs.w_y.astype(float)

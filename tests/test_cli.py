@@ -482,7 +482,6 @@ def test_options_without_an_effect_are_wrong_usage(home, tmp_path):
         ["--cbow-sum"],
         ["--cbow", "--cbow-sum", "--cbow-gradient", "divided"],
         ["--hs", "--negative", "0", "--ns-exponent", "0.5"],
-        ["--hs", "--negative", "0", "--noise-group", "2"],
     ):
         assert w2v("train", home / "text.txt", "-o", tmp_path / "m.w2v", *options).exit_code == 2
 

@@ -31,7 +31,7 @@ SETTINGS = {
     "near": [0, 1, 3, 500],
 }
 # Settings that a kernel does not look at.
-DEAF = {"skipgram_ns": {"near", "mean", "divide"}, "skipgram_hs": {"negative", "group", "mean", "divide"}}
+DEAF = {"skipgram_ns": {"near", "mean", "divide"}, "skipgram_hs": {"negative", "mean", "divide"}}
 DEAF |= {"cbow_ns": {"near"}, "cbow_hs": {"negative"}}
 
 

@@ -207,10 +207,6 @@ def test_the_configuration_in_numbers(config, expected):
     assert {type(v) for v in options.values()} == {int, np.float32}
 
 
-def test_huffman_paths_take_centres_one_by_one():
-    assert make_options(TrainConfig(noise_group=4, hs=True), noise=False).group == 1
-
-
 def test_frozen_rows_stay():
     lock = np.ones(WORDS, np.float32)
     lock[:10] = 0

@@ -75,7 +75,7 @@ class TrainConfig:
     cbow_mean: bool = True  # False: the context rows are summed
     cbow_gradient: CbowGradient = CbowGradient.SHARED
     saturation: Saturation = Saturation.CLAMP
-    noise_group: int = DEFAULT_NOISE_GROUP  # consecutive centres that share noise words, window and step
+    noise_group: int = DEFAULT_NOISE_GROUP  # consecutive centres that share a window, noise words and a step
     seed: int = 1
     threads: int = 1
     deterministic: bool = False  # the same vectors for the same seed with any number of threads: trains on one

@@ -48,7 +48,7 @@ def make_options(config: TrainConfig, *, noise: bool) -> Options:
         window=config.window,
         shrink=int(config.shrink_windows),
         negative=config.negative,
-        group=config.noise_group if noise or not config.sg else 1,
+        group=config.noise_group,
         clamp=limit if clamps else never,
         skip=limit if skips else never,
         mean=int(config.cbow_mean),

@@ -119,8 +119,6 @@ def _check_usage(init: str | None, checkpoint: str | None, resume: str | None, o
         raise click.UsageError("--cbow-gradient is about the mean of the context words, not about --cbow-sum")
     if options["negative"] == 0 and _given("ns_exponent"):
         raise click.UsageError("--ns-exponent is about noise words, and --negative is 0")
-    if options["negative"] == 0 and options["sg"] and _given("noise_group"):
-        raise click.UsageError("--noise-group is about noise words and about --cbow, and --negative is 0")
     if checkpoint is not None and resume is not None and Path(checkpoint).resolve() != Path(resume).resolve():
         raise click.UsageError("--resume goes on from a directory and writes its checkpoints there: leave --checkpoint out")
     if init is not None and resume is not None:

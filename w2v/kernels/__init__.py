@@ -50,7 +50,7 @@ class Options(NamedTuple):
     window: int
     shrink: int  # 1: each group draws its window from 1..window
     negative: int
-    group: int  # consecutive centres that share noise words, window and step; 1: skip-gram with Huffman paths
+    group: int  # consecutive centres that share a window, noise words and a step
     clamp: np.float32  # beyond a logit of this size the sigmoid is taken as 0 or 1
     skip: np.float32  # beyond a logit of this size nothing is learnt
     mean: int  # CBOW: 1 mean of the context rows, 0 their sum

@@ -9,7 +9,7 @@ window is distributed as if it were its own, and most contexts are common to all
 once, with the multiplicity as weight (three windows of 1 to 5, drawn apart, cover 10 words, one for three 9), and the sums
 of CBOW's contexts go from a centre to the next by the words that come and go. Noise words come from a pool of the POOL latest
 draws, one of which is renewed for each group: every use of a noise word is still distributed as count ** ns_exponent, but its
-row is at hand from the use before. Skip-gram with hierarchical softmax takes centres one by one: no two have a path in common.
+row is at hand from the use before. Skip-gram with hierarchical softmax shares windows only: no two centres have one path.
 Noise is chosen, and the rows of outputs are asked for, AHEAD groups early: they are in the cache by the time they are needed.
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
@@ -73,7 +73,7 @@ def skipgram_ns(
             if i + AHEAD * options.group < n:
                 noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
             outputs = noise_list(i, options, scratch)
-            meet_contexts(i, n, options.group, outputs, w_in, w_out, lock, lr, options, scratch, stats)
+            meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
 
 
@@ -103,7 +103,8 @@ def skipgram_hs(
             prefetch_paths(i, n, tree, w_node, scratch)
         for i in range(n):
             prefetch_paths(i, n, tree, w_node, scratch)
-            meet_contexts(i, n, 1, path_list(i, tree, w_node, scratch), w_in, w_node, lock, lr, options, scratch, stats)
+            outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
+            meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, stats)
         close_sentence(n, scratch, stats)
     return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
@@ -176,10 +177,10 @@ def cbow_hs(
 
 
 @part
-def meet_contexts(i, n, group, outputs, w_in, w_y, lock, lr, options, scratch, stats):
+def meet_contexts(i, n, group, reach, outputs, w_in, w_y, lock, lr, options, scratch, stats):
     """Skip-gram: every context row meets every output row; of a wide window C_MAX places at a time."""
     prefetch_context(i, n, group, w_in, options, scratch)
-    last, reach = min(i + group, n) - 1, scratch.reach[i]
+    last = min(i + group, n) - 1
     stop = min(last + reach + 1, n)
     for start in range(max(i - reach, 0), stop, C_MAX):
         count = find_contexts(start, min(start + C_MAX, stop), i, last, reach, group, lock, scratch)

@@ -66,7 +66,8 @@ def _score_hidden_numpy(  # type: ignore[no-untyped-def]
 
 
 def _update_hidden_numpy(hidden, error, first, count, w_y, y_row, own, at, n_y, size, g, room):  # type: ignore[no-untyped-def]
-    h, errors, gs = (part[first : first + count] for part in (hidden[:, :size], error[:, :size], g.reshape(-1, room)))
+    gs = g[: (first + count) * room].reshape(-1, room)[first:]
+    h, errors = hidden[first : first + count, :size], error[first : first + count, :size]
     for c in range(count):
         y = w_y[y_row[own + first + c]][:size]
         errors[c] = gs[c, 0] * y
