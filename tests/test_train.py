@@ -207,6 +207,21 @@ def test_the_configuration_in_numbers(config, expected):
     assert {type(v) for v in options.values()} == {int, np.float32}
 
 
+@pytest.mark.parametrize(
+    ("sg", "noise", "given", "group"),
+    [
+        (True, True, 3, 3),
+        (True, False, 3, 3),
+        (False, True, 3, 3),
+        (False, False, 3, 8),
+        (False, False, 1, 1),
+        (False, False, 12, 12),
+    ],
+)
+def test_how_many_centres_make_a_step(sg, noise, given, group):
+    assert make_options(TrainConfig(sg=sg, hs=True, noise_group=given), noise=noise).group == group
+
+
 def test_frozen_rows_stay():
     lock = np.ones(WORDS, np.float32)
     lock[:10] = 0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import sampling
-from .config import CbowGradient, Saturation, TrainConfig
+from .config import PATH_GROUP, CbowGradient, Saturation, TrainConfig
 from .huffman import build_tree
 from .kernels import LIMIT, Options, Tree, aligned, ops
 from .weights import Weights
@@ -48,12 +48,18 @@ def make_options(config: TrainConfig, *, noise: bool) -> Options:
         window=config.window,
         shrink=int(config.shrink_windows),
         negative=config.negative,
-        group=config.noise_group,
+        group=_group(config, noise=noise),
         clamp=limit if clamps else never,
         skip=limit if skips else never,
         mean=int(config.cbow_mean),
         divide=int(config.cbow_mean and config.cbow_gradient is CbowGradient.DIVIDED),
     )
+
+
+def _group(config: TrainConfig, *, noise: bool) -> int:
+    """Centres of a step. Those of CBOW with paths share nothing but sums of contexts, and more of them are better."""
+    more = PATH_GROUP if config.noise_group > 1 and not (noise or config.sg) else 0
+    return max(config.noise_group, more)
 
 
 class Pass(NamedTuple):

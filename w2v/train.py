@@ -375,7 +375,7 @@ class _Trainer:
         )
 
     def _train_chunk(self, epoch: int, chunk: int, scratch: list[Scratch]) -> Any:
-        """Every output layer in use goes over the chunk, over the same words and windows; returns (loss, pairs, words)."""
+        """Every output layer in use goes over the chunk, over the same words; returns (loss, pairs, words)."""
         tokens = self.corpus.read(chunk)
         alpha = np.float32(self.alpha(epoch, chunk))
         if self.gpu is not None:

@@ -119,21 +119,26 @@ def _emit_gather(b, w_x, rows, i, count, reach, n, scale, size, hidden):  # type
             p = row(b.add(low, j))
             return [total + simd.load(b, p, at) for total, at in zip(sums, offsets, strict=True)]
 
+        def keep(c: ir.Value, sums: Any) -> None:
+            """The hidden vector of centre c, whose window was summed."""
+            own, factor = row(b.add(i, c)), simd.splat(b, b.load(b.gep(scale, [c])))
+            for total, at in zip(sums, offsets, strict=True):
+                simd.store(b, (total - simd.load(b, own, at)) * factor, hidden.data, b.add(b.mul(c, hidden.columns), at))
+
         def centre(c: ir.Value, sums: Any) -> list[Vec]:
-            """Store its own, and go on to the window of the next; at the ends of the sentence no word comes or goes."""
-            k, factor, after = b.add(i, c), simd.splat(b, b.load(b.gep(scale, [c]))), []
+            """Keep its own, and go on to the window of the next; at the ends of the sentence no word comes or goes."""
+            keep(c, sums)
+            k, after = b.add(i, c), []
             coming, going = b.add(b.add(k, reach), I64(1)), b.sub(k, reach)
             plus = simd.splat(b, b.select(b.icmp_signed("<=", coming, end), simd.F32(1), simd.F32(0)))
             minus = simd.splat(b, b.select(b.icmp_signed(">=", going, I64(0)), simd.F32(-1), simd.F32(0)))
-            own, new, old = row(k), row(_least(b, coming, end)), row(_most(b, going, I64(0)))
+            new, old = row(_least(b, coming, end)), row(_most(b, going, I64(0)))
             for total, at in zip(sums, offsets, strict=True):
-                where = b.add(b.mul(c, hidden.columns), at)
-                simd.store(b, (total - simd.load(b, own, at)) * factor, hidden.data, where)
                 after.append(plus.fma(simd.load(b, new, at), minus.fma(simd.load(b, old, at), total)))
             return after
 
-        first = [simd.constant(b, 0.0)] * len(offsets)
-        simd.loop(b, count, simd.loop(b, b.add(b.sub(high, low), I64(1)), first, add), centre)
+        others, none = b.sub(count, I64(1)), [simd.constant(b, 0.0)] * len(offsets)
+        keep(others, simd.loop(b, others, simd.loop(b, b.add(b.sub(high, low), I64(1)), none, add), centre))
 
     _columns(b, size, stretch)
 
@@ -230,7 +235,7 @@ def _emit_update_hidden(b, hidden, error, first, count, w_y, y_row, own, at, n_y
         h, errors = ([b.gep(t.data, [b.mul(c, t.columns)]) for c in numbers] for t in (hidden, error))
         gs = [b.gep(g, [b.mul(c, room)]) for c in numbers]
 
-        def meet(y: ir.Value, who: Sequence[int], m: ir.Value, moved: list[Vec], columns: list[ir.Value]) -> None:
+        def meet(y: ir.Value, who: Sequence[int], m: ir.Value, moved: list[Any], columns: list[ir.Value]) -> None:
             """Move y by these centres, and what goes back to them by y as it was."""
             old = [simd.load(b, y, where) for where in columns]
             new = list(old)
@@ -238,12 +243,13 @@ def _emit_update_hidden(b, hidden, error, first, count, w_y, y_row, own, at, n_y
                 factor = simd.splat(b, b.load(b.gep(gs[k], [m])))
                 for i, where in enumerate(columns):
                     new[i] = factor.fma(simd.load(b, h[k], where), new[i])
-                    moved[k * len(columns) + i] = factor.fma(old[i], moved[k * len(columns) + i])
+                    before = moved[k * len(columns) + i]
+                    moved[k * len(columns) + i] = factor * old[i] if before is None else factor.fma(old[i], before)
             for v, where in zip(new, columns, strict=True):
                 simd.store(b, v, y, where)
 
         def columns(where: list[ir.Value], _: Any) -> list[Vec]:
-            moved = [simd.constant(b, 0.0)] * (centres * len(where))
+            moved: list[Any] = [None] * (centres * len(where))
             for k, c in enumerate(numbers):
                 meet(row_at(b, w_y, None, I64(0), y_row, b.add(own, c)), [k], I64(0), moved, where)
 

@@ -68,9 +68,10 @@ def ask_for_noise(alias, rng):
 def noise_outputs(i, n, alias, w_out, options, rng, scratch):
     """Outputs of the group of centres from i: the words themselves (+1), then its noise (-1; 0 if it is one of the words)."""
     group, stride = options.group, w_out.shape[1]
-    at = ring_slot(i, group) * scratch.room
+    at, seen = ring_slot(i, group) * scratch.room, 0
     for k in range(group):
         word = np.int64(scratch.words[min(i + k, n - 1)])
+        seen |= 1 << (word & 63)
         ask_for_row(w_out, word * stride, stride)
         scratch.y_row[at + k] = word
         scratch.sign[at + k] = np.float32(i + k < n)
@@ -84,8 +85,9 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
     for k in range(at + group, at + group + options.negative):
         word, clash = scratch.pool[place & (POOL - 1)], False
         place += step
-        for j in range(i, min(i + group, n)):
-            clash |= word == scratch.words[j]
+        if (seen >> (word & 63)) & 1:  # few others have the same last bits
+            for j in range(i, min(i + group, n)):
+                clash |= word == scratch.words[j]
         scratch.y_row[k] = word
         scratch.sign[k] = np.float32(0) if clash else np.float32(-1)
 
