@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 ROW_ALIGN = 16  # floats in a 64-byte line
-M_MAX, PATH_MAX, RING = 8, 16, 4  # outputs in a block, nodes of a path that one hidden vector meets at once, noise lists alive
+M_MAX, PATH_MAX, RING = 8, 16, 4  # outputs in a block, outputs that one hidden vector meets at once, noise lists alive
 # Places of a window whose words make one step. They meet the outputs as these were, so an output moves by the sum of what all
 # of them ask for: in one step of 200 and more the loss of skip-gram grew beyond all bounds at the default learning rate.
 C_MAX = 32

@@ -1,7 +1,7 @@
 """Micro-kernels: one block of input rows against one block of output rows, as float32 tiles in registers.
 
-Owns the arithmetic of a training step; who meets whom is decided in cpu.py. A block is C input rows x_c (contexts, or hidden
-vectors) and M <= M_MAX output rows y_m. Each output has a sign s_m: +1 a true word, -1 noise, 0 leave alone. Each pair has a
+Owns the arithmetic of skip-gram's steps; who meets whom is decided in cpu.py. A block is C input rows x_c (contexts)
+and M <= M_MAX output rows y_m. Each output has a sign s_m: +1 a true word, -1 noise, 0 leave alone. Each pair has a
 multiplicity n_cm: how many centres of the block's group train it; 0 for none. Then
 
     u_cm = s_m <x_c, y_m>      loss = -sum n_cm log sigma(u_cm)      g_cm = lr n_cm s_m sigma(-u_cm)        (`score`)
