@@ -54,13 +54,13 @@ def missing() -> str | None:
 
 def options_of(setting: Setting) -> Any:
     from w2v.config import TrainConfig
-    from w2v.passes import make_options
+    from w2v.passes import gpu_options
 
     config = TrainConfig(
         vector_size=setting.vector_size, window=setting.window, negative=setting.negative, noise_group=setting.group,
         sg=setting.kernel.startswith("skipgram"),
     )  # fmt: skip
-    return make_options(config, noise=setting.kernel.endswith("ns"))
+    return gpu_options(config, noise=setting.kernel.endswith("ns"))
 
 
 def layout_of(setting: Setting) -> Any:

@@ -130,7 +130,7 @@ def test_weights_that_are_no_numbers_are_an_error(config):
     [
         ({"sg": True}, 1e20),
         ({"sg": False}, 1e20),
-        ({"sg": True, "hs": True, "negative": 0, "saturation": "none"}, 1e20),
+        ({"sg": True, "hs": True, "negative": 0, "saturation": "none", "noise_group": 1}, 1e20),
         ({"sg": False, "hs": True, "negative": 0, "saturation": "none"}, 1e25),
     ],
     ids=["skipgram", "cbow", "skipgram-hs", "cbow-hs"],

@@ -62,6 +62,12 @@ def _group(config: TrainConfig, *, noise: bool) -> int:
     return max(config.noise_group, more)
 
 
+def gpu_options(config: TrainConfig, *, noise: bool) -> Options:
+    """The same for a GPU, where paths share nothing: each of their centres is a step."""
+    options = make_options(config, noise=noise)
+    return options if noise else options._replace(group=1)
+
+
 class Pass(NamedTuple):
     """One output layer: its kernel, its table of outputs and its matrix."""
 

@@ -23,7 +23,7 @@ from . import memory
 from .config import TrainConfig
 from .errors import ConfigError, DeviceError, TrainingError
 from .kernels import M_MAX, NEAR, Scratch, aligned, make_scratch
-from .passes import Tables, chunk_streams, make_passes, make_tables
+from .passes import Tables, chunk_streams, gpu_options, make_passes, make_tables
 from .weights import Weights
 
 POLL_SECONDS = 0.1  # between two looks at the workers
@@ -236,9 +236,10 @@ class _Trainer:
         """From now on one worker hands all chunks to a GPU, which trains many of them at once."""
         from .gpu import Layer, Trainer
 
-        # paths meet no noise: there each centre is alone
-        options = [path.options if path.noise else path.options._replace(group=1) for path in self.passes]
-        layers = [Layer(p.kernel.__name__, p.outputs, p.w_y, o) for p, o in zip(self.passes, options, strict=True)]
+        layers = [
+            Layer(path.kernel.__name__, path.outputs, path.w_y, gpu_options(self.config, noise=path.noise))
+            for path in self.passes
+        ]
         self.gpu = Trainer(self.weights.w_in, layers, self.tables.keep, counts, self.lock, self.corpus.starts)
         del self.workers[1:]
         self.compile_seconds = self.seconds()
