@@ -83,6 +83,9 @@ def hot_loops(asm):
     return [body for body in innermost_loops(asm) if any(map(PACKED_FMA.match, body))]
 
 
+# Multiply-adds in the code of each kernel, less 3 %: skip-gram has 276 with AVX2, CBOW 447 and 708 with AVX-512; else more.
+LEAST = {"skipgram_ns": 267, "skipgram_hs": 267, "cbow_ns": 433, "cbow_hs": 686}
+
 every_kernel = pytest.mark.parametrize("kernel", KERNELS)
 every_model = pytest.mark.parametrize("model", MODELS)
 
@@ -92,7 +95,7 @@ every_model = pytest.mark.parametrize("model", MODELS)
 def test_the_arithmetic_is_on_whole_registers(assembly, model, kernel):
     _, register = MODELS[model]
     fmas = [line for line in assembly[model, kernel].splitlines() if PACKED_FMA.match(line.strip())]
-    assert len(fmas) > 175  # CBOW with noise has 180 with AVX2, the others 264 and more
+    assert len(fmas) >= LEAST[kernel]
     assert all(f"%{register}" in line for line in fmas)
 
 

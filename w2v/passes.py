@@ -58,8 +58,9 @@ def make_options(config: TrainConfig, *, noise: bool) -> Options:
 
 def _group(config: TrainConfig, *, noise: bool) -> int:
     """Centres of a step. Those of CBOW with paths share nothing but sums of contexts, and more of them are better."""
-    more = PATH_GROUP if config.noise_group > 1 and not (noise or config.sg) else 0
-    return max(config.noise_group, more)
+    if noise or config.sg or config.noise_group == 1:
+        return config.noise_group
+    return max(config.noise_group, PATH_GROUP)
 
 
 def gpu_options(config: TrainConfig, *, noise: bool) -> Options:
