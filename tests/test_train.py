@@ -31,7 +31,7 @@ class Recorder:
         def kernel(tokens, keep, table, w_in, w_y, lock, lr, options, rng, scratch, stats):
             if tokens.size:  # a call over nothing has the kernel compiled before the clock starts
                 self.calls.append((name, tokens, lr, options, rng.copy(), lock))
-            stats[:] = len(tokens), 2 * len(tokens), (tokens >= 0).sum()
+            stats += len(tokens), 2 * len(tokens), (tokens >= 0).sum()
 
         return kernel
 
@@ -125,7 +125,7 @@ def test_corrected_cbow_starts_at_a_rate_of_its_own(recorder):
 def test_the_chunks_and_their_streams_do_not_depend_on_the_threads(recorder, threads):
     corpus = make_corpus()
     train(corpus, COUNTS, SMALL.replace(threads=threads, seed=7))
-    keys = {(epoch, k): tuple(chunk_streams(7, epoch, k)) for epoch in range(2) for k in range(4)}
+    keys = {(epoch, k): chunk_streams(7, epoch, k) for epoch in range(2) for k in range(4)}
     found = [(tuple(rng), tokens.size) for _, tokens, _, _, rng, _ in recorder.calls]
     assert sorted(found) == sorted((key, corpus.chunks[k].size) for (_, k), key in keys.items())
     assert len(set(keys.values())) == 8
@@ -255,7 +255,7 @@ def test_first_draws_of_neighbouring_chunks_are_independent():
     draws = np.empty((4000, 2), np.uint64)
     with np.errstate(over="ignore"):
         for k in range(len(draws)):
-            rng = chunk_streams(1, 0, k)
+            rng = np.array(chunk_streams(1, 0, k), np.uint64)
             draws[k] = ops.draw(rng, 0), ops.draw(rng, 1)
     for values in (draws[:, 0], draws[:, 1], draws[1:, 0] - draws[:-1, 0], draws[:, 0] ^ draws[:, 1]):
         for shift in (60, 28):  # the top of the high half and of the low half

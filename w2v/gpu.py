@@ -223,13 +223,13 @@ class Trainer:
         for there, layer in zip(self.d_y, self.layers, strict=True):
             there.copy_to_device(layer.w_y, stream=self.training)
 
-    def train(self, tokens: NDArray[np.int32], alpha: float, rng: NDArray[np.uint64]) -> NDArray[np.float64]:
+    def train(self, tokens: NDArray[np.int32], alpha: float, streams: tuple[int, int]) -> NDArray[np.float64]:
         """Take a chunk; with enough of them send a batch on its way, with the alpha and the streams of its first chunk.
 
         Returns (loss, pairs, words) of the batch whose place it takes; zeros if there is none.
         """
         if not self.chunks:
-            self.alpha, self.rng = alpha, rng
+            self.alpha, self.streams = alpha, streams
         self.chunks.append(tokens)
         if sum(map(len, self.chunks)) < self.batch_tokens:
             return np.zeros(3)
@@ -256,7 +256,7 @@ class Trainer:
         self.chunks = []
         starts = cut(slot.tokens[:tokens])
         slot.stretches[: len(starts)] = starts
-        slot.rng[:] = self.rng
+        slot.rng[0], slot.rng[1] = self.streams
         for there, here in (
             (slot.d_tokens[:tokens], slot.tokens[:tokens]),
             (slot.d_stretches[: len(starts)], slot.stretches[: len(starts)]),

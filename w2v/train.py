@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -184,6 +184,14 @@ def _check_start(start: Position, chunks: int, epochs: int) -> None:
         raise ConfigError(f"no training of {epochs} epochs of {chunks:,} chunks goes on at {tuple(start)}")
 
 
+class _Worker(NamedTuple):
+    """What one thread has to itself, made once: between two chunks everything of Python's has left the caches."""
+
+    scratch: list[Scratch]  # one for each pass
+    rng: NDArray[np.uint64]  # (2,), on lines of its own: it is written at every draw
+    stats: NDArray[np.float64]  # (3,), likewise
+
+
 class _Trainer:
     """One call of `train`: what does not change from epoch to epoch."""
 
@@ -196,7 +204,10 @@ class _Trainer:
         self.total_tokens = int(corpus.starts[-1])
         self.passes = make_passes(config, weights, tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
-        self.workers = [self._make_scratch(longest) for _ in range(self._threads())]
+        self.workers = [
+            _Worker(self._make_scratch(longest), aligned((2,), np.uint64), aligned((3,), np.float64))
+            for _ in range(self._threads())
+        ]
         self.gpu: Any = None
         self.compile_seconds = 0.0
         self.began = time.perf_counter()
@@ -208,7 +219,7 @@ class _Trainer:
         """
         none = np.zeros(0, np.int32)
         none.flags.writeable = False
-        for path, scratch in zip(self.passes, self.workers[0], strict=True):
+        for path, scratch in zip(self.passes, self.workers[0].scratch, strict=True):
             path.kernel(
                 none, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
                 np.float32(0), path.options, np.zeros(2, np.uint64), scratch, np.zeros(3),
@@ -288,7 +299,7 @@ class _Trainer:
         """
         run, paused = _Run(start, stats), False
         began = time.perf_counter()
-        threads = [threading.Thread(target=self._work, args=(run, s), daemon=True) for s in self.workers]
+        threads = [threading.Thread(target=self._work, args=(run, w), daemon=True) for w in self.workers]
         run.working = len(threads)
         try:
             for thread in threads:
@@ -332,7 +343,7 @@ class _Trainer:
             self.on_progress(progress)
         return progress
 
-    def _work(self, run: _Run, scratch: list[Scratch]) -> None:
+    def _work(self, run: _Run, worker: _Worker) -> None:
         """A worker: take the next chunk until there is none."""
         try:
             if self.gpu is not None:
@@ -343,9 +354,9 @@ class _Trainer:
                     if run.halt or run.error is not None or chunk >= self.chunks:
                         break
                     run.position = Position(epoch, chunk + 1)
-                self._count(run, self._train_chunk(epoch, chunk, scratch))
+                self._count(run, *self._train_chunk(epoch, chunk, worker))
             if self.gpu is not None:
-                self._count(run, self.gpu.finish())
+                self._count(run, *self.gpu.finish())
         except BaseException as error:  # handed to the thread that waits
             run.error = error
         finally:
@@ -354,14 +365,14 @@ class _Trainer:
                 if run.working == 0:
                     run.idle.set()
 
-    def _count(self, run: _Run, totals: Any) -> None:
-        """Add (loss, pairs, words) to those of the epoch."""
-        if not math.isfinite(totals[0]):
+    def _count(self, run: _Run, loss: float, pairs: float, words: float) -> None:
+        """Add to the totals of the epoch."""
+        if not math.isfinite(loss):
             raise self._diverged("loss is", run)
         with run.lock:
-            run.stats.loss += float(totals[0])
-            run.stats.pairs += int(totals[1])
-            run.stats.words += int(totals[2])
+            run.stats.loss += float(loss)
+            run.stats.pairs += int(pairs)
+            run.stats.words += int(words)
 
     def _check_finite(self, run: _Run) -> None:
         """Nobody is handed matrices that are not finite. 0.1% of an epoch of 3 million words and 28,140 rows of 100 numbers."""
@@ -375,20 +386,20 @@ class _Trainer:
             "training has diverged: use a smaller --alpha",
         )
 
-    def _train_chunk(self, epoch: int, chunk: int, scratch: list[Scratch]) -> Any:
+    def _train_chunk(self, epoch: int, chunk: int, worker: _Worker) -> Iterable[float]:
         """Every output layer in use goes over the chunk, over the same words; returns (loss, pairs, words)."""
-        tokens = self.corpus.read(chunk)
-        alpha = np.float32(self.alpha(epoch, chunk))
+        tokens, alpha = self.corpus.read(chunk), np.float32(self.alpha(epoch, chunk))
+        streams = chunk_streams(self.config.seed, epoch, chunk)
         if self.gpu is not None:
-            return self.gpu.train(tokens, alpha, chunk_streams(self.config.seed, epoch, chunk))
-        totals = np.zeros(3)
-        for number, path in enumerate(self.passes):
-            rng = chunk_streams(self.config.seed, epoch, chunk)
-            stats = aligned((3,), np.float64)
+            totals: Iterable[float] = self.gpu.train(tokens, alpha, streams)
+            return totals
+        rng, stats = worker.rng, worker.stats
+        stats[0] = 0
+        for path, scratch in zip(self.passes, worker.scratch, strict=True):
+            rng[0], rng[1] = streams
+            stats[1:] = 0  # pairs and words count once, losses add up
             path.kernel(
                 tokens, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
-                alpha, path.options, rng, scratch[number], stats,
+                alpha, path.options, rng, scratch, stats,
             )  # fmt: skip
-            totals[0] += stats[0]
-            totals[1:] = stats[1:]
-        return totals
+        return stats.tolist()
