@@ -28,14 +28,14 @@ PROBE = 5_000_000  # turns of the loop of multiply-adds: a tenth of a second
 class Stretch:
     """Some chunks of a corpus, as a corpus."""
 
-    def __init__(self, whole: Any, number: int) -> None:
+    def __init__(self, whole: Any, number: int, length: int = STRETCH) -> None:
         chunks = len(whole.starts) - 1
-        self.whole, self.first = whole, number * STRETCH % max(chunks - STRETCH, 1)
-        self.starts = whole.starts[self.first : self.first + STRETCH + 1] - whole.starts[self.first]
+        self.whole, self.first = whole, number * length % max(chunks - length, 1)
+        self.starts = whole.starts[self.first : self.first + length + 1] - whole.starts[self.first]
         self.n_tokens = self.raw_words = int(self.starts[-1])
 
-    def read(self, k: int) -> Any:
-        return self.whole.read(self.first + k)
+    def read(self, k: int, *stop: int) -> Any:
+        return self.whole.read(*(self.first + number for number in (k, *stop)))
 
 
 def run(stretch: Stretch, counts: Any, weights: Any, work: Work, threads: int) -> tuple[float, float]:

@@ -138,10 +138,10 @@ def compare(seconds: dict[str, list[float]], work: float, ours: str = "w2v") -> 
     return table
 
 
-def spread(values: list[float]) -> str:
+def spread(values: list[float], digits: int = 2) -> str:
     """The median, and the middle half."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+    low, middle, high = (f"{value:.{digits}f}" for value in statistics.quantiles(values, n=4))
+    return f"{middle} ({low} to {high})"
 
 
 def show(title: str, table: dict[str, dict[str, Any]], unit: str, scale: float = 1.0) -> None:

@@ -145,8 +145,9 @@ def call(
         near = min(near, len(w_y))
         scratch = make_scratch(len(tokens), outputs, size, options.group, near=near, workers=workers, width=width)
     stats = np.zeros(3)
+    ends, rates = np.array([len(tokens)]), np.array([lr], np.float32)
     getattr(cpu, kernel)(
-        tokens, inputs.keep, inputs.table, w_in, w_y, inputs.lock, np.float32(lr), options, rng, scratch, stats
+        tokens, ends, inputs.keep, inputs.table, w_in, w_y, inputs.lock, rates, options, rng[None], scratch, stats
     )
     assert stats[1] == int(stats[1])
     return naive.Totals(float(stats[0]), int(stats[1]), int(stats[2]))

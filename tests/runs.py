@@ -27,9 +27,11 @@ class ListCorpus:
         self.raw_words = self.n_tokens if raw_words is None else raw_words
         self.starts = np.cumsum([0, *map(len, self.chunks)])
 
-    def read(self, k):
+    def read(self, k, stop):
         self.hook(k)
-        return self.chunks[k]
+        tokens = np.concatenate(self.chunks[k:stop]) if stop > k + 1 else self.chunks[k]
+        tokens.flags.writeable = False
+        return tokens
 
 
 def make_corpus(chunks=4, sentences=5, length=8, seed=1, **options):

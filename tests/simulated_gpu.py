@@ -30,8 +30,8 @@ class Corpus:
         self.starts = np.concatenate(([0], np.cumsum([len(p) for p in self.parts]))).astype(np.int64)
         self.n_tokens = self.raw_words = chunks * sentences * length
 
-    def read(self, k):
-        return self.parts[k]
+    def read(self, k, stop):
+        return np.concatenate(self.parts[k:stop])
 
     def counts(self):
         ids = np.concatenate(self.parts)

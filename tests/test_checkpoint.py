@@ -77,10 +77,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         def __getattr__(self, name: str) -> Any:
             return getattr(corpus, name)
 
-        def read(self, k: int) -> np.ndarray:
+        def read(self, k: int, stop: int) -> np.ndarray:
             assert k == 0 or asked.wait(60)
             asked.clear()
-            return corpus.read(k)
+            return corpus.read(k, stop)
 
     def write(result: Result) -> None:
         if result.position.chunk > 0 and len(seen) < pauses:

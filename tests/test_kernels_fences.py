@@ -23,7 +23,7 @@ PROBLEMS = 60  # for each kernel and side
 SIDES = ("end", "start")
 KERNELS = ("skipgram_ns", "skipgram_hs", "cbow_ns", "cbow_hs")
 # What each kernel touches to the last element and from the first on: misplaced by one element, it has to die of it.
-TOUCHED = ("w_in", "w_y", "tokens")
+TOUCHED = ("w_in", "w_y", "tokens", "ends", "rates")
 AVX2 = "+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2"
 WIDTHS = [
     pytest.param({}, id="host"),
@@ -89,7 +89,7 @@ class Fences:
 
         def run(*arguments):
             pairs = []
-            names = {0: "tokens", 3: "w_in", 4: "w_y"}
+            names = {0: "tokens", 1: "ends", 4: "w_in", 5: "w_y", 7: "rates"}
             inner = [self._copy(a, pairs, self.shift.get(names.get(i), 0)) for i, a in enumerate(arguments)]
             getattr(cpu, kernel)(*inner)
             self.after()

@@ -28,9 +28,10 @@ class Recorder:
             monkeypatch.setattr(cpu, name, self._stand_in(name))
 
     def _stand_in(self, name):
-        def kernel(tokens, keep, table, w_in, w_y, lock, lr, options, rng, scratch, stats):
-            if tokens.size:  # a call over nothing has the kernel compiled before the clock starts
-                self.calls.append((name, tokens, lr, options, rng.copy(), lock))
+        def kernel(tokens, ends, keep, table, w_in, w_y, lock, rates, options, streams, scratch, stats):
+            # a call over nothing has the kernel compiled before the clock starts
+            for part, lr, rng in zip(np.split(tokens, ends[:-1]), rates, streams.copy(), strict=False):
+                self.calls.append((name, part, lr, options, rng, lock))
             stats += len(tokens), 2 * len(tokens), (tokens >= 0).sum()
 
         return kernel
@@ -93,7 +94,7 @@ def test_both_layers_go_over_the_same_words_and_the_pairs_count_once(recorder):
     assert len(calls) == 4
     for ns, hs in calls:
         assert (ns[0], hs[0]) == ("skipgram_ns", "skipgram_hs")
-        assert ns[1] is hs[1]
+        np.testing.assert_array_equal(ns[1], hs[1])
         assert ns[2] == hs[2]
         np.testing.assert_array_equal(ns[4], hs[4])
     assert result.epochs[0].loss == 2 * corpus.starts[-1]
@@ -237,6 +238,28 @@ def test_weights_given_are_trained_in_place():
     before = weights.w_in.copy()
     assert train(make_corpus(), COUNTS, SMALL, weights=weights).weights is weights
     assert not np.array_equal(weights.w_in, before)
+
+
+@pytest.mark.parametrize("models", [{"sg": sg, "hs": hs, "negative": 0 if hs else 5} for sg in (1, 0) for hs in (0, 1)])
+def test_it_makes_no_difference_how_many_chunks_a_worker_takes_at_once(monkeypatch, models):
+    monkeypatch.setattr("w2v.train.SHORT", math.inf)
+    config, runs = SMALL.replace(**models), []
+    for stint in (1, 16):
+        reads = []
+        monkeypatch.setattr("w2v.train.STINT", stint)
+        runs.append(train(make_corpus(100, hook=reads.append), COUNTS, config))
+        assert reads[0] == 0
+        assert len(reads) == 200 if stint == 1 else len(reads) < 60
+    assert_same_bits(runs[0].weights, runs[1].weights)
+    for one, other in zip(runs[0].epochs, runs[1].epochs, strict=True):
+        assert (one.pairs, one.words) == (other.pairs, other.words)
+        assert one.loss == pytest.approx(other.loss, rel=1e-12)
+
+
+def test_both_layers_take_turns_at_every_chunk_however_short(monkeypatch, recorder):
+    monkeypatch.setattr("w2v.train.SHORT", math.inf)
+    train(make_corpus(100), COUNTS, SMALL.replace(hs=True, epochs=1))
+    assert [name for name, *_ in recorder.calls] == ["skipgram_ns", "skipgram_hs"] * 100
 
 
 # --- random streams ---------------------------------------------------------------------------------------------------

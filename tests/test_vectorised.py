@@ -43,8 +43,9 @@ def compile_kernels():
     found = {}
     for name in KERNELS:
         table = tree if name.endswith("hs") else np.zeros((2, 2), np.uint32)
-        arguments = (tokens, np.zeros(2, np.uint32), table, weights, weights, None, np.float32(1), options,
-                     np.zeros(2, np.uint64), make_scratch(1, 8, 16, 3, 5), np.zeros(3))  # fmt: skip
+        arguments = (tokens, np.ones(1, np.int64), np.zeros(2, np.uint32), table, weights, weights, None,
+                     np.ones(1, np.float32), options, np.zeros((1, 2), np.uint64), make_scratch(1, 8, 16, 3, 5),
+                     np.zeros(3))  # fmt: skip
         kernel = getattr(cpu, name)
         kernel.compile(tuple(numba.typeof(a) for a in arguments))
         found[name] = "\n".join(kernel.inspect_asm().values())

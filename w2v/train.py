@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -26,6 +26,8 @@ from .kernels import M_MAX, NEAR, Scratch, aligned, make_scratch
 from .passes import Tables, chunk_streams, gpu_options, make_passes, make_tables
 from .weights import Weights
 
+STINT = 16  # chunks that a worker takes at once: with one, Python had a seventh of the time of CBOW, with 8 a twentieth
+SHORT = 0.05  # seconds: after a stint no longer than this a worker takes twice as many chunks
 POLL_SECONDS = 0.1  # between two looks at the workers
 LOADING = 0.02  # seconds: kernels that are there already take 1 ms
 
@@ -37,8 +39,8 @@ class Corpus(Protocol):
     raw_words: int
     starts: NDArray[np.int64]
 
-    def read(self, k: int) -> NDArray[np.int32]:
-        """The ids of chunk k, every sentence ended by -1. Read-only."""
+    def read(self, k: int, stop: int) -> NDArray[np.int32]:
+        """The ids of chunks k .. stop-1, every sentence ended by -1. Read-only."""
         ...
 
 
@@ -185,11 +187,12 @@ def _check_start(start: Position, chunks: int, epochs: int) -> None:
 
 
 class _Worker(NamedTuple):
-    """What one thread has to itself, made once: between two chunks everything of Python's has left the caches."""
+    """What one thread has to itself; the arrays have whole lines, for they are written all the time."""
 
     scratch: list[Scratch]  # one for each pass
-    rng: NDArray[np.uint64]  # (2,), on lines of its own: it is written at every draw
-    stats: NDArray[np.float64]  # (3,), likewise
+    rates: NDArray[np.float32]  # (STINT,)
+    streams: NDArray[np.uint64]  # (STINT, 2)
+    stats: NDArray[np.float64]  # (3,)
 
 
 class _Trainer:
@@ -205,7 +208,7 @@ class _Trainer:
         self.passes = make_passes(config, weights, tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
         self.workers = [
-            _Worker(self._make_scratch(longest), aligned((2,), np.uint64), aligned((3,), np.float64))
+            _Worker(self._make_scratch(longest), aligned((STINT,)), aligned((STINT, 2), np.uint64), aligned((3,), np.float64))
             for _ in range(self._threads())
         ]
         self.gpu: Any = None
@@ -219,11 +222,7 @@ class _Trainer:
         """
         none = np.zeros(0, np.int32)
         none.flags.writeable = False
-        for path, scratch in zip(self.passes, self.workers[0].scratch, strict=True):
-            path.kernel(
-                none, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
-                np.float32(0), path.options, np.zeros(2, np.uint64), scratch, np.zeros(3),
-            )  # fmt: skip
+        self._call_kernels(none, np.zeros(0, np.int64), (), self.workers[0])
         self.compile_seconds = self.seconds()
         if self.compile_seconds > LOADING:
             memory.give_back()
@@ -286,10 +285,10 @@ class _Trainer:
         share = position.epoch + at / max(self.total_tokens, 1)
         return round(share * self.corpus.raw_words)
 
-    def alpha(self, epoch: int, chunk: int) -> float:
-        """Linear decay over the whole run, by the share of it that lies before the chunk."""
+    def alpha(self, epoch: int, chunk: Any) -> Any:
+        """Linear decay over the whole run, by the share of it that lies before the chunk, or before each of a slice."""
         config = self.config
-        done = (epoch + int(self.corpus.starts[chunk]) / max(self.total_tokens, 1)) / config.epochs
+        done = (epoch + self.corpus.starts[chunk] / max(self.total_tokens, 1)) / config.epochs
         return config.start_alpha - (config.start_alpha - config.min_alpha) * done
 
     def run(self, start: Position, stats: EpochStats, stop: threading.Event, pause: Any) -> tuple[Position, bool]:
@@ -334,7 +333,7 @@ class _Trainer:
             epochs=self.config.epochs,
             words=words,
             total_words=self.config.epochs * self.corpus.raw_words,
-            alpha=alpha,
+            alpha=float(alpha),
             loss=run.stats.mean_loss,
             seconds=self.seconds(),
             finished=finished,
@@ -344,17 +343,16 @@ class _Trainer:
         return progress
 
     def _work(self, run: _Run, worker: _Worker) -> None:
-        """A worker: take the next chunk until there is none."""
+        """A worker: take the next chunks until there are none."""
+        stint, longest = 1, STINT if self.gpu is None and len(self.passes) == 1 else 1  # both layers take turns at each chunk
         try:
             if self.gpu is not None:
                 self.gpu.begin()
-            while True:
-                with run.lock:
-                    epoch, chunk = run.position
-                    if run.halt or run.error is not None or chunk >= self.chunks:
-                        break
-                    run.position = Position(epoch, chunk + 1)
-                self._count(run, *self._train_chunk(epoch, chunk, worker))
+            while (taken := self._take(run, stint)) is not None:
+                began = time.perf_counter()
+                self._count(run, *self._train_chunks(*taken, worker))
+                if time.perf_counter() - began < SHORT:
+                    stint = min(2 * stint, longest)
             if self.gpu is not None:
                 self._count(run, *self.gpu.finish())
         except BaseException as error:  # handed to the thread that waits
@@ -364,6 +362,16 @@ class _Trainer:
                 run.working -= 1
                 if run.working == 0:
                     run.idle.set()
+
+    def _take(self, run: _Run, stint: int) -> tuple[int, int, int] | None:
+        """The epoch and the next chunks, first and stop; `stint` of them, or so few that no other worker waits at the end."""
+        with run.lock:
+            epoch, chunk = run.position
+            if run.halt or run.error is not None or chunk >= self.chunks:
+                return None
+            stop = chunk + max(1, min(stint, (self.chunks - chunk) // (4 * len(self.workers))))
+            run.position = Position(epoch, stop)
+            return epoch, chunk, stop
 
     def _count(self, run: _Run, loss: float, pairs: float, words: float) -> None:
         """Add to the totals of the epoch."""
@@ -386,20 +394,22 @@ class _Trainer:
             "training has diverged: use a smaller --alpha",
         )
 
-    def _train_chunk(self, epoch: int, chunk: int, worker: _Worker) -> Iterable[float]:
-        """Every output layer in use goes over the chunk, over the same words; returns (loss, pairs, words)."""
-        tokens, alpha = self.corpus.read(chunk), np.float32(self.alpha(epoch, chunk))
-        streams = chunk_streams(self.config.seed, epoch, chunk)
+    def _train_chunks(self, epoch: int, chunk: int, stop: int, worker: _Worker) -> Any:
+        """Every output layer in use goes over chunks chunk .. stop-1, over the same words; returns (loss, pairs, words)."""
+        tokens, streams = self.corpus.read(chunk, stop), [chunk_streams(self.config.seed, epoch, k) for k in range(chunk, stop)]
         if self.gpu is not None:
-            totals: Iterable[float] = self.gpu.train(tokens, alpha, streams)
-            return totals
-        rng, stats = worker.rng, worker.stats
+            return self.gpu.train(tokens, self.alpha(epoch, chunk), streams[0])
+        worker.rates[: stop - chunk] = self.alpha(epoch, slice(chunk, stop))
+        self._call_kernels(tokens, self.corpus.starts[chunk + 1 : stop + 1] - self.corpus.starts[chunk], streams, worker)
+        return worker.stats.tolist()
+
+    def _call_kernels(self, tokens: Any, ends: Any, streams: Sequence[tuple[int, int]], worker: _Worker) -> None:
+        chunks, stats = len(ends), worker.stats
         stats[0] = 0
         for path, scratch in zip(self.passes, worker.scratch, strict=True):
-            rng[0], rng[1] = streams
+            worker.streams[:chunks] = np.array(streams, np.uint64).reshape(chunks, 2)
             stats[1:] = 0  # pairs and words count once, losses add up
             path.kernel(
-                tokens, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
-                alpha, path.options, rng, scratch, stats,
+                tokens, ends, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
+                worker.rates[:chunks], path.options, worker.streams[:chunks], scratch, stats,
             )  # fmt: skip
-        return stats.tolist()

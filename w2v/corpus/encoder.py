@@ -60,13 +60,16 @@ class EncodedCorpus:
         """The number of chunks."""
         return len(self.starts) - 1
 
-    def read(self, k: int) -> NDArray[np.int32]:
-        """The ids of chunk k, int32; -1 ends every sentence. Not to be written to. Safe from any thread."""
+    def read(self, k: int, stop: int | None = None) -> NDArray[np.int32]:
+        """The ids of chunk k, or of chunks k .. stop-1, int32; -1 ends every sentence. Not to be written to. Safe from any
+        thread.
+        """
         if self._ids is None:
             raise CorpusError("the encoded corpus is closed")
-        if not 0 <= k < len(self):
-            raise IndexError(f"chunk {k} of {len(self)}")
-        ids: NDArray[np.int32] = self._ids.read(int(self.starts[k]), int(self.starts[k + 1])).view()
+        stop = k + 1 if stop is None else stop
+        if not 0 <= k < stop <= len(self):
+            raise IndexError(f"chunks {k} to {stop} of {len(self)}")
+        ids: NDArray[np.int32] = self._ids.read(int(self.starts[k]), int(self.starts[stop])).view()
         ids.flags.writeable = False
         return ids
 

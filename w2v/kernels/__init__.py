@@ -7,11 +7,13 @@ name      shape          dtype    what it is                                    
 w_in      (V, S)         float32  input rows: the word vectors                            syn0 (word2vec.c), wv.vectors
 w_out     (V, S)         float32  output rows for negative sampling                       syn1neg
 w_node    (V-1, S)       float32  output rows of the Huffman tree's inner nodes           syn1
-tokens    (T,)           int32    a chunk of the corpus: word ids, -1 after each sentence sen
+tokens    (T,)           int32    K chunks of the corpus: ids, -1 after each sentence     sen
+ends      (K,)           int64    where each chunk ends
+rates     (K,)           float32  the learning rate of each                               alpha
+streams   (K, 2)         uint64   its random streams, `rng`: words and windows; noise       next_random
 keep      (V,)           uint32   subsampling: share of 2**32 of a word's tokens kept     sample_int
 alias     (V, 2)         uint32   noise distribution as an alias table                    table, cum_table
 lock      (V,) | None    float32  how far each input row may move: 0 frozen, 1 free       vectors_lockf
-rng       (2,)           uint64   random streams: words and windows; noise                next_random
 stats     (3,)           float64  totals: loss; pairs (CBOW: centres) trained; words kept running_training_loss
 
 A pair's loss is its whole objective: the true word's term and all its noise words', or all nodes of the path.

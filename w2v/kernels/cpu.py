@@ -12,6 +12,9 @@ draws, one of which is renewed for each group: every use of a noise word is stil
 row is at hand from the use before. Skip-gram with hierarchical softmax shares windows only: no two centres have one path.
 Noise is chosen, and the rows of outputs are asked for, AHEAD groups early: they are in the cache by the time they are needed.
 
+A call goes over K consecutive chunks, each with a learning rate and random streams of its own: what Python does between two
+calls has left all caches by then, and took a tenth of CBOW's time when every chunk was a call.
+
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
 The nodes nearest the Huffman root are no sparse updates: every thread would write them all the time, and their lines would go
@@ -46,14 +49,15 @@ from .walk import (
 @kernel
 def skipgram_ns(
     tokens,  # IN (T,) int32, -1 ends a sentence
+    ends,  # IN (K,) int64
     keep,  # IN (V,) uint32
     alias,  # IN (V, 2) uint32
     w_in,  # INOUT (V, S) float32
     w_out,  # INOUT (V, S) float32
     lock,  # IN (V,) float32 | None
-    lr,  # float32
+    rates,  # IN (K,) float32
     options,  # Options
-    rng,  # INOUT (2,) uint64
+    streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
@@ -64,30 +68,33 @@ def skipgram_ns(
     (Mikolov et al. 2013b, eq. 4). All contexts of a centre share its noise words (Ji et al. 2016, arXiv:1604.04661).
     """
     at = 0
-    fill_pool(alias, rng, scratch)
-    while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
-        for i in range(0, min(AHEAD * options.group, n), options.group):
-            noise_outputs(i, n, alias, w_out, options, rng, scratch)
-        for i in range(0, n, options.group):
-            if i + AHEAD * options.group < n:
-                noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
-            outputs = noise_list(i, options, scratch)
-            meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, stats)
-        close_sentence(n, scratch, stats)
+    for chunk in range(ends.size):
+        lr, rng = rates[chunk], streams[chunk]
+        fill_pool(alias, rng, scratch)
+        while at < ends[chunk]:
+            n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
+            for i in range(0, min(AHEAD * options.group, n), options.group):
+                noise_outputs(i, n, alias, w_out, options, rng, scratch)
+            for i in range(0, n, options.group):
+                if i + AHEAD * options.group < n:
+                    noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
+                outputs = noise_list(i, options, scratch)
+                meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, stats)
+            close_sentence(n, scratch, stats)
 
 
 @kernel
 def skipgram_hs(
     tokens,  # IN (T,) int32, -1 ends a sentence
+    ends,  # IN (K,) int64
     keep,  # IN (V,) uint32
     tree,  # Tree
     w_in,  # INOUT (V, S) float32
     w_node,  # INOUT (V-1, S) float32
     lock,  # IN (V,) float32 | None
-    lr,  # float32
+    rates,  # IN (K,) float32
     options,  # Options
-    rng,  # INOUT (2,) uint64
+    streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
@@ -96,30 +103,33 @@ def skipgram_hs(
     sum_j log sigma((1 - 2 b_j) w_in[c] . w_node[j])          (Mikolov et al. 2013b, eq. 3)
     """
     at = 0
-    borrow_nodes(w_node, scratch.near, scratch.before)
-    while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
-        for i in range(-3 * NEXT, 0):
-            prefetch_paths(i, n, tree, w_node, scratch)
-        for i in range(n):
-            prefetch_paths(i, n, tree, w_node, scratch)
-            outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
-            meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, stats)
-        close_sentence(n, scratch, stats)
-    return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
+    for chunk in range(ends.size):
+        lr, rng = rates[chunk], streams[chunk]
+        borrow_nodes(w_node, scratch.near, scratch.before)
+        while at < ends[chunk]:
+            n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
+            for i in range(-3 * NEXT, 0):
+                prefetch_paths(i, n, tree, w_node, scratch)
+            for i in range(n):
+                prefetch_paths(i, n, tree, w_node, scratch)
+                outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
+                meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, stats)
+            close_sentence(n, scratch, stats)
+        return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
 
 @kernel
 def cbow_ns(
     tokens,  # IN (T,) int32, -1 ends a sentence
+    ends,  # IN (K,) int64
     keep,  # IN (V,) uint32
     alias,  # IN (V, 2) uint32
     w_in,  # INOUT (V, S) float32
     w_out,  # INOUT (V, S) float32
     lock,  # IN (V,) float32 | None
-    lr,  # float32
+    rates,  # IN (K,) float32
     options,  # Options
-    rng,  # INOUT (2,) uint64
+    streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
@@ -130,30 +140,33 @@ def cbow_ns(
     The error of h goes back to every context row whole, or divided by their number: config.CbowGradient.
     """
     at = 0
-    fill_pool(alias, rng, scratch)
-    while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
-        for i in range(0, min(AHEAD * options.group, n), options.group):
-            noise_outputs(i, n, alias, w_out, options, rng, scratch)
-        for i in range(0, n, options.group):
-            if i + AHEAD * options.group < n:
-                noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
-            outputs = noise_list(i, options, scratch)
-            meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats)
-        close_sentence(n, scratch, stats)
+    for chunk in range(ends.size):
+        lr, rng = rates[chunk], streams[chunk]
+        fill_pool(alias, rng, scratch)
+        while at < ends[chunk]:
+            n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
+            for i in range(0, min(AHEAD * options.group, n), options.group):
+                noise_outputs(i, n, alias, w_out, options, rng, scratch)
+            for i in range(0, n, options.group):
+                if i + AHEAD * options.group < n:
+                    noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
+                outputs = noise_list(i, options, scratch)
+                meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats)
+            close_sentence(n, scratch, stats)
 
 
 @kernel
 def cbow_hs(
     tokens,  # IN (T,) int32, -1 ends a sentence
+    ends,  # IN (K,) int64
     keep,  # IN (V,) uint32
     tree,  # Tree
     w_in,  # INOUT (V, S) float32
     w_node,  # INOUT (V-1, S) float32
     lock,  # IN (V,) float32 | None
-    lr,  # float32
+    rates,  # IN (K,) float32
     options,  # Options
-    rng,  # INOUT (2,) uint64
+    streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
     stats,  # INOUT (3,) float64
 ):
@@ -162,15 +175,17 @@ def cbow_hs(
     sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
     """
     at = 0
-    borrow_nodes(w_node, scratch.near, scratch.before)
-    while at < tokens.size:
-        n, at = next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch)
-        for i in range(-3 * NEXT, 0):
-            prefetch_paths(i, n, tree, w_node, scratch)
-        for i in range(0, n, options.group):
-            meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, stats)
-        close_sentence(n, scratch, stats)
-    return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
+    for chunk in range(ends.size):
+        lr, rng = rates[chunk], streams[chunk]
+        borrow_nodes(w_node, scratch.near, scratch.before)
+        while at < ends[chunk]:
+            n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
+            for i in range(-3 * NEXT, 0):
+                prefetch_paths(i, n, tree, w_node, scratch)
+            for i in range(0, n, options.group):
+                meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, stats)
+            close_sentence(n, scratch, stats)
+        return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
 
 # --- who meets whom ---------------------------------------------------------------------------------------------------

@@ -22,10 +22,12 @@ draw, below, is_kept, alias_draw = helper(ops.draw), helper(ops.below), helper(o
 
 
 @part
-def next_sentence(tokens, at, keep, w_in, lock, options, rng, scratch):
-    """Subsample the sentence at `at` into scratch.words, each with a window, its row and lock; return length and end."""
+def next_sentence(tokens, at, end, keep, w_in, lock, options, rng, scratch):
+    """Subsample the sentence at `at`, of a chunk up to `end`, into scratch.words, each with a window, its row and lock; return
+    its length and where it ends.
+    """
     n, stride = 0, w_in.shape[1]
-    while at < tokens.size:
+    while at < end:
         word = np.int64(tokens[at])
         at += 1
         if word < 0:

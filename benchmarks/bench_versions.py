@@ -1,0 +1,122 @@
+"""Two versions of the code in alternation: how much of the old one's time the new one takes, by the clock and the processor.
+
+python -m benchmarks.bench_versions OLD NEW --corpus text8 --models "CBOW" --workers 1,2
+
+OLD and NEW are folders with a w2v/ in them. Each version lives in a process of its own, trains a stretch of text when told to,
+and waits while the other one does: stretches of less than half a second, so that what disturbs the machine falls on both alike.
+Writes no result: it is for whoever changes a kernel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from . import common
+from .bench_train import MODELS, SIZES
+from .contestants import MIN_COUNT, Work, config_of
+
+STRETCH = 0.4  # seconds
+SERVE = "import sys; sys.path[:0] = sys.argv[1:3]; from benchmarks.bench_versions import serve; serve(*sys.argv[3:])"
+
+
+class Version:
+    """A process with one version of the code, and a way to have it work."""
+
+    def __init__(self, folder: Path, text: Path, work: Work, workers: int) -> None:
+        command = [sys.executable, "-c", SERVE, folder, common.ROOT, text, json.dumps(asdict(work)), str(workers)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._answer()  # ready
+
+    def _answer(self) -> list[float]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("a version has ended before its time")
+        return [float(part) for part in line.split()]
+
+    def train(self) -> list[float]:
+        """Train the next stretch: nanoseconds a word by the clock, and of the processor."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+def serve(text: str, work: str, workers: str) -> None:
+    """The process of one version: a stretch for every line of the input."""
+    from w2v.corpus import encode
+    from w2v.train import train
+    from w2v.weights import Weights
+
+    from .bench_threads import Stretch
+
+    vocab, corpus = encode(text, min_count=MIN_COUNT)
+    config = config_of(Work(**json.loads(work)), int(workers))
+    weights, chunks, number = Weights.create(len(vocab), config), 16, 0
+
+    def stretch() -> list[float]:
+        before: list[float] = []
+        part = Stretch(corpus, number, chunks)
+        done = train(part, vocab.counts, config, weights=weights, on_compiled=lambda _: before.append(time.process_time()))
+        return [done.seconds / part.n_tokens * 1e9, (time.process_time() - before[0]) / part.n_tokens * 1e9]
+
+    stretch()
+    tokens = STRETCH / stretch()[0] * 1e9
+    chunks = max(1, round(tokens / (corpus.n_tokens / len(corpus))))
+    sys.stdout.write("0 0\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        number += 1
+        sys.stdout.write("{} {}\n".format(*stretch()))
+        sys.stdout.flush()
+
+
+def bench(old: Path, new: Path, text: Path, work: Work, workers: int, seconds: float) -> str:
+    """One line of figures."""
+    versions = [Version(folder, text, work, workers) for folder in (old, new)]
+    taken: list[tuple[list[float], list[float]]] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or len(taken) < 2:
+        turn = versions if len(taken) % 2 == 0 else versions[::-1]
+        figures = [version.train() for version in turn]
+        taken.append((figures[0], figures[1]) if turn is versions else (figures[1], figures[0]))
+    for version in versions:
+        version.close()
+    clock, processor = ([theirs[k] / ours[k] for ours, theirs in taken] for k in (0, 1))
+    rate = statistics.median(figures[1][0] for figures in taken)
+    return f"clock {common.spread(clock, 3)}  processor {common.spread(processor, 3)}  now {rate:.0f} ns a word"
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    made.add_argument("old", type=Path)
+    made.add_argument("new", type=Path)
+    made.add_argument("--corpus", type=Path, default=common.BUNDLED, help="text, plain or .xz (default: the bundled novels)")
+    made.add_argument("--words", type=int, help="use the first so many words of it (default: all)")
+    made.add_argument("--models", default="", help="models whose name has this in it")
+    made.add_argument("--sizes", default=",".join(SIZES), help="of " + ", ".join(SIZES))
+    made.add_argument("--workers", default="1", help="numbers of workers to compare at")
+    made.add_argument("--seconds", type=float, default=20, help="for each comparison")
+    args = made.parse_args()
+    with common.text_of(args) as text:
+        for size in args.sizes.split(","):
+            for work in (replace(SIZES[size], **model) for model in MODELS):
+                for workers in map(int, args.workers.split(",")) if args.models in work.model else ():
+                    line = bench(args.old.resolve(), args.new.resolve(), text.path, work, workers, args.seconds)
+                    sys.stdout.write(f"{work.model}, {size}, {workers} worker(s): {line}\n")
+                    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
