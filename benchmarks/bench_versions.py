@@ -17,7 +17,6 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from . import common
 from .bench_train import MODELS, SIZES
