@@ -28,7 +28,8 @@ class ListCorpus:
         self.starts = np.cumsum([0, *map(len, self.chunks)])
 
     def read(self, k, stop):
-        self.hook(k)
+        for each in range(k, stop):
+            self.hook(each)
         tokens = np.concatenate(self.chunks[k:stop]) if stop > k + 1 else self.chunks[k]
         tokens.flags.writeable = False
         return tokens

@@ -23,6 +23,7 @@ FLOORS = [
     {"evaluate"},
     {"phrases"},
     {"passes"},
+    {"worker"},
     {"train"},
     {"checkpoint"},
     {"model"},

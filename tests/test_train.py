@@ -245,11 +245,16 @@ def test_it_makes_no_difference_how_many_chunks_a_worker_takes_at_once(monkeypat
     monkeypatch.setattr("w2v.train.SHORT", math.inf)
     config, runs = SMALL.replace(**models), []
     for stint in (1, 16):
-        reads = []
-        monkeypatch.setattr("w2v.train.STINT", stint)
-        runs.append(train(make_corpus(100, hook=reads.append), COUNTS, config))
-        assert reads[0] == 0
-        assert len(reads) == 200 if stint == 1 else len(reads) < 60
+        monkeypatch.setattr("w2v.worker.STINT", stint)
+        corpus, taken = make_corpus(100), []
+
+        def read(k, stop, whole=corpus.read, taken=taken):
+            taken.append(stop - k)
+            return whole(k, stop)
+
+        corpus.read = read
+        runs.append(train(corpus, COUNTS, config))
+        assert (sum(taken), max(taken)) == (200, stint)
     assert_same_bits(runs[0].weights, runs[1].weights)
     for one, other in zip(runs[0].epochs, runs[1].epochs, strict=True):
         assert (one.pairs, one.words) == (other.pairs, other.words)

@@ -140,7 +140,7 @@ def test_rows_that_no_later_step_meets_are_looked_at_too(options, alpha, threads
 
     Chunks are trained in order, whoever has them: what the loss tells would else hang on which thread came first.
     """
-    monkeypatch.setattr(_Trainer, "_train_chunk", in_order(_Trainer._train_chunk, chunks=2))
+    monkeypatch.setattr(_Trainer, "_train_chunks", in_order(_Trainer._train_chunks, chunks=2))
     config, corpus = SMALL.replace(alpha=alpha, min_alpha=alpha, threads=threads, **options), [[0, 1, 2, -1], [3, 4, -1]]
     with monkeypatch.context() as patch:
         patch.setattr(Weights, "finite", lambda _: True)
@@ -158,15 +158,15 @@ def test_rows_that_no_later_step_meets_are_looked_at_too(options, alpha, threads
     assert all(np.isfinite(w).all() for w in handed)
 
 
-def in_order(train_chunk, chunks):
-    """The same, after the chunk before."""
+def in_order(train_chunks, chunks):
+    """The same, after the chunk before; there are so few that they are taken one by one."""
     turn, ended = threading.Condition(), "chunks_ended"
 
-    def train_in_turn(trainer, epoch, chunk, scratch):
+    def train_in_turn(trainer, epoch, chunk, stop, worker):
         with turn:
             assert turn.wait_for(lambda: getattr(trainer, ended, 0) == epoch * chunks + chunk, timeout=30)
             try:
-                return train_chunk(trainer, epoch, chunk, scratch)
+                return train_chunks(trainer, epoch, chunk, stop, worker)
             finally:
                 setattr(trainer, ended, getattr(trainer, ended, 0) + 1)
                 turn.notify_all()

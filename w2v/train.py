@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -22,11 +22,10 @@ from . import device as devices
 from . import memory
 from .config import TrainConfig
 from .errors import ConfigError, DeviceError, TrainingError
-from .kernels import M_MAX, NEAR, Scratch, aligned, make_scratch
 from .passes import Tables, chunk_streams, gpu_options, make_passes, make_tables
 from .weights import Weights
+from .worker import Worker
 
-STINT = 16  # chunks that a worker takes at once: with one, Python had a seventh of the time of CBOW, with 8 a twentieth
 SHORT = 0.05  # seconds: after a stint no longer than this a worker takes twice as many chunks
 POLL_SECONDS = 0.1  # between two looks at the workers
 LOADING = 0.02  # seconds: kernels that are there already take 1 ms
@@ -186,15 +185,6 @@ def _check_start(start: Position, chunks: int, epochs: int) -> None:
         raise ConfigError(f"no training of {epochs} epochs of {chunks:,} chunks goes on at {tuple(start)}")
 
 
-class _Worker(NamedTuple):
-    """What one thread has to itself; the arrays have whole lines, for they are written all the time."""
-
-    scratch: list[Scratch]  # one for each pass
-    rates: NDArray[np.float32]  # (STINT,)
-    streams: NDArray[np.uint64]  # (STINT, 2)
-    stats: NDArray[np.float64]  # (3,)
-
-
 class _Trainer:
     """One call of `train`: what does not change from epoch to epoch."""
 
@@ -207,10 +197,8 @@ class _Trainer:
         self.total_tokens = int(corpus.starts[-1])
         self.passes = make_passes(config, weights, tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
-        self.workers = [
-            _Worker(self._make_scratch(longest), aligned((STINT,)), aligned((STINT, 2), np.uint64), aligned((3,), np.float64))
-            for _ in range(self._threads())
-        ]
+        threads = self._threads()
+        self.workers = [Worker(config, weights, tables, self.passes, lock, longest, threads) for _ in range(threads)]
         self.gpu: Any = None
         self.compile_seconds = 0.0
         self.began = time.perf_counter()
@@ -222,7 +210,7 @@ class _Trainer:
         """
         none = np.zeros(0, np.int32)
         none.flags.writeable = False
-        self._call_kernels(none, np.zeros(0, np.int64), (), self.workers[0])
+        self.workers[0].train(none, np.zeros(0, np.int64), (), ())
         self.compile_seconds = self.seconds()
         if self.compile_seconds > LOADING:
             memory.give_back()
@@ -258,23 +246,6 @@ class _Trainer:
     def _threads(self) -> int:
         """Workers that update the matrices. Their races are what makes runs differ, so a deterministic run has one."""
         return 1 if self.config.deterministic else min(self.config.threads, self.chunks)
-
-    def _make_scratch(self, longest: int) -> list[Scratch]:
-        from .kernels.simd import whole
-
-        config, size, width = self.config, self.weights.w_in.shape[1], whole(self.config.vector_size)
-        tree = self.tables.tree
-        deepest = 1 if tree is None else int(np.diff(tree.offsets).max(initial=1))
-        made = []
-        for path in self.passes:
-            group = path.options.group
-            if path.noise:
-                made.append(make_scratch(longest, self.tables.outputs, size, group, config.negative, width=width))
-            else:
-                workers = self._threads()
-                near = min(NEAR, len(path.w_y)) if workers > 1 else 0
-                made.append(make_scratch(longest, max(deepest, M_MAX), size, group, near=near, workers=workers, width=width))
-        return made
 
     def seconds(self) -> float:
         return time.perf_counter() - self.began
@@ -342,9 +313,9 @@ class _Trainer:
             self.on_progress(progress)
         return progress
 
-    def _work(self, run: _Run, worker: _Worker) -> None:
+    def _work(self, run: _Run, worker: Worker) -> None:
         """A worker: take the next chunks until there are none."""
-        stint, longest = 1, STINT if self.gpu is None and len(self.passes) == 1 else 1  # both layers take turns at each chunk
+        stint, most = 1, worker.most if self.gpu is None else 1
         try:
             if self.gpu is not None:
                 self.gpu.begin()
@@ -352,7 +323,7 @@ class _Trainer:
                 began = time.perf_counter()
                 self._count(run, *self._train_chunks(*taken, worker))
                 if time.perf_counter() - began < SHORT:
-                    stint = min(2 * stint, longest)
+                    stint = min(2 * stint, most)
             if self.gpu is not None:
                 self._count(run, *self.gpu.finish())
         except BaseException as error:  # handed to the thread that waits
@@ -394,22 +365,11 @@ class _Trainer:
             "training has diverged: use a smaller --alpha",
         )
 
-    def _train_chunks(self, epoch: int, chunk: int, stop: int, worker: _Worker) -> Any:
-        """Every output layer in use goes over chunks chunk .. stop-1, over the same words; returns (loss, pairs, words)."""
-        tokens, streams = self.corpus.read(chunk, stop), [chunk_streams(self.config.seed, epoch, k) for k in range(chunk, stop)]
+    def _train_chunks(self, epoch: int, chunk: int, stop: int, worker: Worker) -> Any:
+        """Go over chunks chunk .. stop-1; returns (loss, pairs, words)."""
+        tokens, starts = self.corpus.read(chunk, stop), self.corpus.starts
+        streams = [chunk_streams(self.config.seed, epoch, k) for k in range(chunk, stop)]
         if self.gpu is not None:
             return self.gpu.train(tokens, self.alpha(epoch, chunk), streams[0])
-        worker.rates[: stop - chunk] = self.alpha(epoch, slice(chunk, stop))
-        self._call_kernels(tokens, self.corpus.starts[chunk + 1 : stop + 1] - self.corpus.starts[chunk], streams, worker)
-        return worker.stats.tolist()
-
-    def _call_kernels(self, tokens: Any, ends: Any, streams: Sequence[tuple[int, int]], worker: _Worker) -> None:
-        chunks, stats = len(ends), worker.stats
-        stats[0] = 0
-        for path, scratch in zip(self.passes, worker.scratch, strict=True):
-            worker.streams[:chunks] = np.array(streams, np.uint64).reshape(chunks, 2)
-            stats[1:] = 0  # pairs and words count once, losses add up
-            path.kernel(
-                tokens, ends, self.tables.keep, path.outputs, self.weights.w_in, path.w_y, self.lock,
-                worker.rates[:chunks], path.options, worker.streams[:chunks], scratch, stats,
-            )  # fmt: skip
+        ends, rates = starts[chunk + 1 : stop + 1] - starts[chunk], self.alpha(epoch, slice(chunk, stop))
+        return worker.train(tokens, ends, rates, streams)

@@ -1,0 +1,62 @@
+"""One thread's way over chunks: its working memory, and the calls of the kernels.
+
+Owns what a call is given. Who takes which chunks is decided in train.py; tables and options are made in passes.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import TrainConfig
+from .kernels import M_MAX, NEAR, Scratch, aligned, make_scratch
+from .passes import Pass, Tables
+from .weights import Weights
+
+STINT = 16  # chunks of a call: with one, Python had a seventh of the time of CBOW, with 8 a twentieth
+
+
+class Worker:
+    """What one of `threads` threads has to itself, for chunks of up to `longest` tokens."""
+
+    def __init__(
+        self, config: TrainConfig, weights: Weights, tables: Tables, passes: list[Pass], lock: Any, longest: int, threads: int
+    ) -> None:
+        self._passes, self._keep, self._w_in, self._lock = passes, tables.keep, weights.w_in, lock
+        self._scratch = [_make_scratch(path, config, weights, tables, longest, threads) for path in passes]
+        # with whole lines of their own: they are written all the time
+        self._streams, self._stats = aligned((STINT, 2), np.uint64), aligned((3,), np.float64)
+        self.most = STINT if len(passes) == 1 else 1  # chunks of a call: both output layers take turns at every chunk
+
+    def train(
+        self, tokens: NDArray[np.int32], ends: NDArray[np.int64], rates: Any, streams: Sequence[tuple[int, int]]
+    ) -> list[float]:
+        """Every output layer in use goes over chunks that end at `ends` (K,), with K learning rates and pairs of streams.
+
+        All layers over the same words. Returns (loss, pairs, words).
+        """
+        chunks, stats = len(ends), self._stats
+        rates, own = np.array(rates, np.float32), self._streams[:chunks]
+        stats[0] = 0
+        for path, scratch in zip(self._passes, self._scratch, strict=True):
+            own[:] = np.array(streams, np.uint64).reshape(chunks, 2)
+            stats[1:] = 0  # pairs and words count once, losses add up
+            path.kernel(
+                tokens, ends, self._keep, path.outputs, self._w_in, path.w_y, self._lock, rates,
+                path.options, own, scratch, stats,
+            )  # fmt: skip
+        return list(stats.tolist())
+
+
+def _make_scratch(path: Pass, config: TrainConfig, weights: Weights, tables: Tables, longest: int, threads: int) -> Scratch:
+    from .kernels.simd import whole
+
+    size, width, group = weights.w_in.shape[1], whole(config.vector_size), path.options.group
+    if path.noise:
+        return make_scratch(longest, tables.outputs, size, group, config.negative, width=width)
+    deepest = int(np.diff(path.outputs.offsets).max(initial=1))
+    near = min(NEAR, len(path.w_y)) if threads > 1 else 0
+    return make_scratch(longest, max(deepest, M_MAX), size, group, near=near, workers=threads, width=width)
