@@ -2,11 +2,11 @@
 
 python -m benchmarks.bench_threads --corpus text8
 
-Stretches are short, a fifth of a second, so that what disturbs the machine falls on one and two alike. Two cores are not always
-twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So three figures stand side by side.
-`wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that threads had the processor,
-as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what the clock says of a loop
-that lives in registers, in the same seconds: more than that the machine had not to give.
+Stretches are short, less than half a second, so that what disturbs the machine falls on one and two alike. Two cores are not
+always twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So three figures stand side
+by side. `wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that threads had the
+processor, as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what the clock says
+of a loop that lives in registers, in the same seconds: more than that the machine had not to give.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .contestants import Ours, Work, config_of
 
 THREADS = 2
 TURNS = 40
-STRETCH = 48  # chunks
+STRETCH = 96  # chunks
 PROBE = 5_000_000  # turns of the loop of multiply-adds: a tenth of a second
 
 

@@ -23,7 +23,16 @@ from .bench_train import MODELS, SIZES
 from .contestants import MIN_COUNT, Work, config_of
 
 STRETCH = 0.4  # seconds
-SERVE = "import sys; sys.path[:0] = sys.argv[1:3]; from benchmarks.bench_versions import serve; serve(*sys.argv[3:])"
+Taken = list[float]  # nanoseconds a word by the clock, and of the processor
+# benchmarks are those here, also where the folder of a version has its own
+SERVE = """
+import sys
+sys.path.insert(0, sys.argv[2])
+import benchmarks
+sys.path.insert(0, sys.argv[1])
+from benchmarks.bench_versions import serve
+serve(*sys.argv[3:])
+"""
 
 
 class Version:
@@ -32,19 +41,19 @@ class Version:
     def __init__(self, folder: Path, text: Path, work: Work, workers: int) -> None:
         command = [sys.executable, "-c", SERVE, folder, common.ROOT, text, json.dumps(asdict(work)), str(workers)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._answer()  # ready
+        [self.chunks_a_second] = self._answer()  # ready
 
-    def _answer(self) -> list[float]:
+    def _answer(self) -> Taken:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit("a version has ended before its time")
         return [float(part) for part in line.split()]
 
-    def train(self) -> list[float]:
-        """Train the next stretch: nanoseconds a word by the clock, and of the processor."""
+    def train(self, first: int, chunks: int) -> Taken:
+        """Train a stretch."""
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{first} {chunks}\n")
         self.process.stdin.flush()
         return self._answer()
 
@@ -62,38 +71,41 @@ def serve(text: str, work: str, workers: str) -> None:
 
     vocab, corpus = encode(text, min_count=MIN_COUNT)
     config = config_of(Work(**json.loads(work)), int(workers))
-    weights, chunks, number = Weights.create(len(vocab), config), 16, 0
+    weights = Weights.create(len(vocab), config)
 
-    def stretch() -> list[float]:
+    def stretch(number: int, chunks: int) -> Taken:
         before: list[float] = []
         part = Stretch(corpus, number, chunks)
         done = train(part, vocab.counts, config, weights=weights, on_compiled=lambda _: before.append(time.process_time()))
         return [done.seconds / part.n_tokens * 1e9, (time.process_time() - before[0]) / part.n_tokens * 1e9]
 
-    stretch()
-    tokens = STRETCH / stretch()[0] * 1e9
-    chunks = max(1, round(tokens / (corpus.n_tokens / len(corpus))))
-    sys.stdout.write("0 0\n")
-    sys.stdout.flush()
-    for _ in sys.stdin:
-        number += 1
-        sys.stdout.write("{} {}\n".format(*stretch()))
-        sys.stdout.flush()
+    stretch(0, 1)  # kernels are compiled here
+    print(1e9 / stretch(0, 16)[0] / corpus.n_tokens * len(corpus), flush=True)
+    for line in sys.stdin:
+        print(*stretch(*map(int, line.split())), flush=True)
 
 
-def bench(old: Path, new: Path, text: Path, work: Work, workers: int, seconds: float) -> str:
-    """One line of figures."""
+def bench(old: Path, new: Path, text: Path, work: Work, workers: int, seconds: float) -> list[tuple[Taken, Taken]]:
+    """Pairs of stretches, the old version's and the new one's; who comes first takes turns."""
     versions = [Version(folder, text, work, workers) for folder in (old, new)]
-    taken: list[tuple[list[float], list[float]]] = []
+    chunks = max(1, round(STRETCH * versions[0].chunks_a_second))
+    pairs: list[tuple[Taken, Taken]] = []
     end = time.monotonic() + seconds
-    while time.monotonic() < end or len(taken) < 2:
-        turn = versions if len(taken) % 2 == 0 else versions[::-1]
-        figures = [version.train() for version in turn]
-        taken.append((figures[0], figures[1]) if turn is versions else (figures[1], figures[0]))
+    while time.monotonic() < end or len(pairs) < 2:
+        if len(pairs) % 2 == 0:
+            before, after = (version.train(len(pairs), chunks) for version in versions)
+        else:
+            after, before = (version.train(len(pairs), chunks) for version in reversed(versions))
+        pairs.append((before, after))
     for version in versions:
         version.close()
-    clock, processor = ([theirs[k] / ours[k] for ours, theirs in taken] for k in (0, 1))
-    rate = statistics.median(figures[1][0] for figures in taken)
+    return pairs
+
+
+def told(pairs: list[tuple[Taken, Taken]]) -> str:
+    """The new version's share of the old one's time, in figures."""
+    clock, processor = ([after[k] / before[k] for before, after in pairs] for k in (0, 1))
+    rate = statistics.median(after[0] for _, after in pairs)
     return f"clock {common.spread(clock, 3)}  processor {common.spread(processor, 3)}  now {rate:.0f} ns a word"
 
 
@@ -112,9 +124,8 @@ def main() -> None:
         for size in args.sizes.split(","):
             for work in (replace(SIZES[size], **model) for model in MODELS):
                 for workers in map(int, args.workers.split(",")) if args.models in work.model else ():
-                    line = bench(args.old.resolve(), args.new.resolve(), text.path, work, workers, args.seconds)
-                    sys.stdout.write(f"{work.model}, {size}, {workers} worker(s): {line}\n")
-                    sys.stdout.flush()
+                    pairs = bench(args.old.resolve(), args.new.resolve(), text.path, work, workers, args.seconds)
+                    print(f"{work.model}, {size}, {workers} worker(s): {told(pairs)}", flush=True)
 
 
 if __name__ == "__main__":

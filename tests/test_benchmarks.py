@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench_cuda, common, cuda_ptx, peak, render
+from benchmarks import bench_cuda, bench_versions, common, cuda_ptx, peak, render
 from benchmarks.contestants import FastText, PWord2vec, Word2vecC, Work
 
 WORK = Work(sg=True, hs=False, vector_size=100, window=5, negative=5)
@@ -151,3 +151,26 @@ def test_predicted_bounds_of_a_gpu(kernel):
         assert found["bounds"]["memory"] == pytest.approx(card.bandwidth / found["bytes_per_word"], rel=1e-3)
         many = bench_cuda.predict(setting, card, few._replace(registers=255))
         assert many["bounds"]["latency"] < found["bounds"]["latency"]
+
+
+def test_two_versions_take_turns(tmp_path, monkeypatch):
+    text = tmp_path / "text.txt"
+    text.write_text("a b c d e f g h\n" * 20_000)
+    order, train = [], bench_versions.Version.train
+    monkeypatch.setattr(bench_versions.Version, "train", lambda version, *part: order.append(version) or train(version, *part))
+    other = tmp_path / "other"  # with benchmarks of its own
+    (other / "benchmarks").mkdir(parents=True)
+    (other / "benchmarks" / "__init__.py").touch()
+    (other / "w2v").symlink_to(common.ROOT / "w2v")
+    pairs = bench_versions.bench(common.ROOT, other, text, WORK, 1, 0.1)
+    assert len(pairs) == len(order) // 2 >= 2
+    assert order[0] is order[3] is not order[1] is order[2]
+    assert all(figure > 0 for before, after in pairs for figure in before + after)
+
+
+def test_the_share_of_the_old_version_s_time_is_the_median_of_pairs():
+    pairs = [([100.0, 10.0], [50.0, 9.0]), ([300.0, 10.0], [240.0, 8.0]), ([100.0, 10.0], [200.0, 30.0])]
+    line = bench_versions.told(pairs)
+    assert line.startswith("clock 0.800 (")
+    assert "processor 0.900 (" in line
+    assert line.endswith("now 200 ns a word")
