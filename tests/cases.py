@@ -144,13 +144,14 @@ def call(
         outputs = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX)
         near = min(near, len(w_y))
         scratch = make_scratch(len(tokens), outputs, size, options.group, near=near, workers=workers, width=width)
-    stats = np.zeros(3)
+    stats = np.zeros((1, 3))
     ends, rates = np.array([len(tokens)]), np.array([lr], np.float32)
     getattr(cpu, kernel)(
         tokens, ends, inputs.keep, inputs.table, w_in, w_y, inputs.lock, rates, options, rng[None], scratch, stats
     )
-    assert stats[1] == int(stats[1])
-    return naive.Totals(float(stats[0]), int(stats[1]), int(stats[2]))
+    loss, pairs, kept = stats[0].tolist()
+    assert pairs == int(pairs)
+    return naive.Totals(loss, int(pairs), int(kept))
 
 
 def solve(case: Case, inputs: Inputs | None = None) -> Outcome:

@@ -46,6 +46,12 @@ def make_corpus(chunks=4, sentences=5, length=8, seed=1, **options):
     return ListCorpus(made, **options)
 
 
+def many_chunks(hook=lambda k: None):
+    """A hundred of a few words each, so that a worker takes several at once."""
+    words = np.random.default_rng(3).integers(0, WORDS, (100, 6))
+    return ListCorpus([[*row[:4], -1, *row[4:], -1] for row in words], hook=hook)
+
+
 def matrices(weights):
     return [m for m in (weights.w_in, weights.w_out, weights.w_node) if m is not None]
 

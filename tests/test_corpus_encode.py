@@ -201,6 +201,20 @@ def test_reading_a_chunk():
 
 
 @pytest.mark.parametrize("memory_limit", [0, 64 << 20])
+def test_reading_several_chunks(memory_limit):
+    _, corpus = encode([["a", "b", "c"], ["b"]] * 500, min_count=1, chunk_words=100, memory_limit=memory_limit)
+    chunks = [corpus.read(k) for k in range(len(corpus))]
+    assert len(chunks) > 10
+    for k, stop in ((0, len(corpus)), (3, 4), (2, 9)):
+        both = corpus.read(k, stop)
+        np.testing.assert_array_equal(both, np.concatenate(chunks[k:stop]))
+        assert not both.flags.writeable
+    for k, stop in ((0, 0), (5, 5), (5, 4), (-1, 2), (0, len(corpus) + 1)):
+        with pytest.raises(IndexError):
+            corpus.read(k, stop)
+
+
+@pytest.mark.parametrize("memory_limit", [0, 64 << 20])
 def test_a_line_with_nothing_but_unicode_spaces(memory_limit):
     """The careful path alone: it must stop and go on where the table grows and where the ids are written out."""
     numbers = [str(i % 100_000) for i in range(1_200_000)]

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from runs import BOTH_LAYERS, COUNTS, SMALL, WORDS, ListCorpus, assert_same_bits, make_corpus, matrices
+from runs import BOTH_LAYERS, COUNTS, SMALL, WORDS, ListCorpus, assert_same_bits, make_corpus, many_chunks, matrices
 
 from w2v.errors import ConfigError, TrainingError
 from w2v.train import Position, _Trainer, train
@@ -61,6 +61,23 @@ def test_a_stop_that_came_before_the_run():
     stop.set()
     result = train(make_corpus(hook=read.append), COUNTS, SMALL, stop=stop)
     assert (result.finished, result.position, read) == (False, (0, 0), [])
+
+
+@pytest.mark.parametrize("hs", [False, True])
+def test_a_stop_after_several_chunks_at_once(monkeypatch, hs):
+    monkeypatch.setattr("w2v.train.SHORT", math.inf)
+    config, stop = SMALL.replace(hs=hs, negative=0 if hs else 5), threading.Event()
+
+    def halt(k):
+        if k == 50:
+            stop.set()
+            time.sleep(0.5)  # stop is looked at ten times a second
+
+    begun = train(many_chunks(halt), COUNTS, config, stop=stop)
+    assert begun.position.epoch == 0
+    assert 51 < begun.position.chunk < 100
+    ended = train(many_chunks(), COUNTS, config, weights=begun.weights, start=begun.position)
+    assert_same_bits(ended.weights, train(many_chunks(), COUNTS, config).weights)
 
 
 def test_a_pause_between_chunks_changes_nothing():

@@ -45,7 +45,7 @@ def compile_kernels():
         table = tree if name.endswith("hs") else np.zeros((2, 2), np.uint32)
         arguments = (tokens, np.ones(1, np.int64), np.zeros(2, np.uint32), table, weights, weights, None,
                      np.ones(1, np.float32), options, np.zeros((1, 2), np.uint64), make_scratch(1, 8, 16, 3, 5),
-                     np.zeros(3))  # fmt: skip
+                     np.zeros((1, 3)))  # fmt: skip
         kernel = getattr(cpu, name)
         kernel.compile(tuple(numba.typeof(a) for a in arguments))
         found[name] = "\n".join(kernel.inspect_asm().values())

@@ -1,6 +1,6 @@
 """Compiled code, and the glossary of every array it touches. The kernels import nothing else of w2v, this module only numpy.
 
-V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, K noise words, C = C_MAX.
+V words, D numbers a word, S = D padded to whole 64-byte lines (pads stay 0), L longest chunk, C = C_MAX.
 
 name      shape          dtype    what it is                                              elsewhere
 --------  -------------  -------  ------------------------------------------------------  ----------------------------
@@ -10,11 +10,11 @@ w_node    (V-1, S)       float32  output rows of the Huffman tree's inner nodes 
 tokens    (T,)           int32    K chunks of the corpus: ids, -1 after each sentence     sen
 ends      (K,)           int64    where each chunk ends
 rates     (K,)           float32  the learning rate of each                               alpha
-streams   (K, 2)         uint64   its random streams, `rng`: words and windows; noise       next_random
+streams   (K, 2)         uint64   its random streams, `rng`: words and windows; noise     next_random
 keep      (V,)           uint32   subsampling: share of 2**32 of a word's tokens kept     sample_int
 alias     (V, 2)         uint32   noise distribution as an alias table                    table, cum_table
 lock      (V,) | None    float32  how far each input row may move: 0 frozen, 1 free       vectors_lockf
-stats     (3,)           float64  totals: loss; pairs (CBOW: centres) trained; words kept running_training_loss
+stats     (K, 3)         float64  its totals: loss; pairs (CBOW: centres) trained; words  running_training_loss
 
 A pair's loss is its whole objective: the true word's term and all its noise words', or all nodes of the path.
 """

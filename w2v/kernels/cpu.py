@@ -12,8 +12,8 @@ draws, one of which is renewed for each group: every use of a noise word is stil
 row is at hand from the use before. Skip-gram with hierarchical softmax shares windows only: no two centres have one path.
 Noise is chosen, and the rows of outputs are asked for, AHEAD groups early: they are in the cache by the time they are needed.
 
-A call goes over K consecutive chunks, each with a learning rate and random streams of its own: what Python does between two
-calls has left all caches by then, and took a tenth of CBOW's time when every chunk was a call.
+A call goes over K consecutive chunks, each with a learning rate, random streams and totals of its own. What Python does between
+two calls has left all caches by then: when every chunk was a call, it took .15 of CBOW's time.
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
@@ -59,7 +59,7 @@ def skipgram_ns(
     options,  # Options
     streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
-    stats,  # INOUT (3,) float64
+    stats,  # INOUT (K, 3) float64
 ):
     """Skip-gram with negative sampling: for centre o, each context c and noise words n ~ count**ns_exponent,
 
@@ -69,7 +69,7 @@ def skipgram_ns(
     """
     at = 0
     for chunk in range(ends.size):
-        lr, rng = rates[chunk], streams[chunk]
+        lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         fill_pool(alias, rng, scratch)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
@@ -79,8 +79,8 @@ def skipgram_ns(
                 if i + AHEAD * options.group < n:
                     noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
                 outputs = noise_list(i, options, scratch)
-                meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, stats)
-            close_sentence(n, scratch, stats)
+                meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, totals)
+            close_sentence(n, scratch, totals)
 
 
 @kernel
@@ -96,7 +96,7 @@ def skipgram_hs(
     options,  # Options
     streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
-    stats,  # INOUT (3,) float64
+    stats,  # INOUT (K, 3) float64
 ):
     """Skip-gram with hierarchical softmax: for centre o with Huffman path (node j, bit b_j) and each context c, maximise
 
@@ -104,7 +104,7 @@ def skipgram_hs(
     """
     at = 0
     for chunk in range(ends.size):
-        lr, rng = rates[chunk], streams[chunk]
+        lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         borrow_nodes(w_node, scratch.near, scratch.before)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
@@ -113,8 +113,8 @@ def skipgram_hs(
             for i in range(n):
                 prefetch_paths(i, n, tree, w_node, scratch)
                 outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
-                meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, stats)
-            close_sentence(n, scratch, stats)
+                meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, totals)
+            close_sentence(n, scratch, totals)
         return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
 
@@ -131,7 +131,7 @@ def cbow_ns(
     options,  # Options
     streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
-    stats,  # INOUT (3,) float64
+    stats,  # INOUT (K, 3) float64
 ):
     """CBOW with negative sampling: for centre o and the mean (or sum) h of its context rows,
 
@@ -141,7 +141,7 @@ def cbow_ns(
     """
     at = 0
     for chunk in range(ends.size):
-        lr, rng = rates[chunk], streams[chunk]
+        lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         fill_pool(alias, rng, scratch)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
@@ -151,8 +151,8 @@ def cbow_ns(
                 if i + AHEAD * options.group < n:
                     noise_outputs(i + AHEAD * options.group, n, alias, w_out, options, rng, scratch)
                 outputs = noise_list(i, options, scratch)
-                meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats)
-            close_sentence(n, scratch, stats)
+                meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals)
+            close_sentence(n, scratch, totals)
 
 
 @kernel
@@ -168,7 +168,7 @@ def cbow_hs(
     options,  # Options
     streams,  # INOUT (K, 2) uint64
     scratch,  # Scratch
-    stats,  # INOUT (3,) float64
+    stats,  # INOUT (K, 3) float64
 ):
     """CBOW with hierarchical softmax: for centre o with Huffman path (node j, bit b_j), h from its contexts, maximise
 
@@ -176,15 +176,15 @@ def cbow_hs(
     """
     at = 0
     for chunk in range(ends.size):
-        lr, rng = rates[chunk], streams[chunk]
+        lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         borrow_nodes(w_node, scratch.near, scratch.before)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
             for i in range(-3 * NEXT, 0):
                 prefetch_paths(i, n, tree, w_node, scratch)
             for i in range(0, n, options.group):
-                meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, stats)
-            close_sentence(n, scratch, stats)
+                meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals)
+            close_sentence(n, scratch, totals)
         return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
 
 
@@ -192,7 +192,7 @@ def cbow_hs(
 
 
 @part
-def meet_contexts(i, n, group, reach, outputs, w_in, w_y, lock, lr, options, scratch, stats):
+def meet_contexts(i, n, group, reach, outputs, w_in, w_y, lock, lr, options, scratch, totals):
     """Skip-gram: every context row meets every output row; of a wide window C_MAX places at a time."""
     prefetch_context(i, n, group, w_in, options, scratch)
     last = min(i + group, n) - 1
@@ -202,7 +202,7 @@ def meet_contexts(i, n, group, reach, outputs, w_in, w_y, lock, lr, options, scr
         if count > 0:
             meet(outputs, count, w_in, w_y, lock, lr, options, scratch)
     for k in range(i, last + 1):
-        stats[1] += window_of(k, reach, n)[1]
+        totals[1] += window_of(k, reach, n)[1]
 
 
 @part
@@ -222,7 +222,7 @@ def meet(outputs, count, w_in, w_y, lock, lr, options, scratch):
 
 
 @part
-def meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
+def meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals):
     """CBOW: the hidden vector of every centre of the group meets its own word and the noise.
 
     Hidden vectors stay as they are and their steps gather in `error`, so all are scored before anything is updated:
@@ -238,11 +238,11 @@ def meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, stats):
         update_hidden(scratch.hidden, scratch.error, c, min(HIDDEN, count - c), w_out, outputs.rows, outputs.at, noise,
                       options.negative, size, scratch.g, room)  # fmt: skip
     scatter_errors(i, count, n, w_in, lock, options, scratch)
-    stats[1] += count
+    totals[1] += count
 
 
 @part
-def meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, stats):
+def meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals):
     """CBOW: the hidden vectors of the group meet the nodes of their paths, one after another."""
     prefetch_context(i, n, options.group, w_in, options, scratch)
     count, size = gather_contexts(i, n, w_in, options, scratch), scratch.width
@@ -254,7 +254,7 @@ def meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, stats):
             update_path(scratch.hidden, scratch.error, c, w_node, path.near, path.first, path.rows, path.at + first,
                         min(PATH_MAX, path.total - first), size, scratch.g, first)  # fmt: skip
     scatter_errors(i, count, n, w_in, lock, options, scratch)
-    stats[1] += count
+    totals[1] += count
 
 
 @part
@@ -292,9 +292,9 @@ def scatter_errors(i, count, n, w_in, lock, options, scratch):
 
 
 @part
-def close_sentence(n, scratch, stats):
+def close_sentence(n, scratch, totals):
     """Add the sentence's loss to the float64 total."""
     for lane in range(scratch.loss.size):
-        stats[0] += np.float64(scratch.loss[lane])
+        totals[0] += np.float64(scratch.loss[lane])
         scratch.loss[lane] = 0
-    stats[2] += n
+    totals[2] += n
