@@ -3,10 +3,11 @@
 python -m benchmarks.bench_threads --corpus text8
 
 Stretches are short, less than half a second, so that what disturbs the machine falls on one and two alike. Two cores are not
-always twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So three figures stand side
-by side. `wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that threads had the
+always twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So four figures stand side by
+side. `wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that threads had the
 processor, as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what the clock says
-of a loop that lives in registers, in the same seconds: more than that the machine had not to give.
+of a loop that lives in registers, in the same seconds; `row_moves`: of one that reads and writes rows at random in 64 MB. More
+than these the machine had not to give, to arithmetic and to memory; training is made of both.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def bench(corpus: Any, counts: Any, work: Work, turns: int) -> dict[str, Any]:
     """One row: the gains of all turns."""
     from w2v.weights import Weights
 
-    gains: dict[str, list[float]] = {"wall": [], "processor": [], "multiply_adds": []}
+    gains: dict[str, list[float]] = {"wall": [], "processor": [], "multiply_adds": [], "row_moves": []}
     weights = Weights.create(len(counts), config_of(work, 1))
     for threads in (1, THREADS):  # kernels are compiled here
         run(Stretch(corpus, 0), counts, weights, work, threads)
@@ -62,6 +63,7 @@ def bench(corpus: Any, counts: Any, work: Work, turns: int) -> dict[str, Any]:
         gains["wall"].append(clock / clocks)
         gains["processor"].append(THREADS * own / all_of_them)
         gains["multiply_adds"].append(peak.multiply_adds(THREADS, PROBE) / peak.multiply_adds(1, PROBE))
+        gains["row_moves"].append(peak.row_moves(THREADS) / peak.row_moves(1))
     return {"model": work.model, "vector_size": work.vector_size, "workers": THREADS, "gains": gains}
 
 

@@ -7,6 +7,7 @@ Shares of these peaks are the honest measure of a kernel: a ratio to a peer also
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -66,6 +67,15 @@ def _probe(emit: Callable[[Any, Any, Any], list[Any]]) -> Any:
     return probe
 
 
+@numba.njit(nogil=True, fastmath=True)
+def _move_rows(rows: Any, turns: int, place: int) -> None:
+    for _ in range(turns):
+        place = (place * 1103515245 + 12345) & 0x7FFFFFFF
+        row = (place >> 8) % rows.shape[0]
+        for d in range(rows.shape[1]):
+            rows[row, d] *= np.float32(1.0000001)
+
+
 _multiply_add, _read = _probe(_emit_multiply_adds), _probe(_emit_reads)
 
 
@@ -94,6 +104,18 @@ def memory_reads(threads: int, megabytes: int = 1024) -> float:
     data = np.ones((threads, turns * CHAINS * simd.LANES), np.float32)
     _read(data[0], 1)
     return data.nbytes / _seconds(lambda i: _read(data[i], turns), threads) / 1e9
+
+
+def row_moves(threads: int, turns: int = 400_000) -> float:
+    """GB/s of going through rows of 100 numbers at random in 64 MB that all threads share, reading and writing each."""
+    rows = _rows()
+    _move_rows(rows, 1, 0)
+    return threads * turns * rows[0].nbytes / _seconds(lambda i: _move_rows(rows, turns, i), threads) / 1e9
+
+
+@functools.cache
+def _rows() -> Any:
+    return np.ones((2**24 // 112, 112), np.float32)
 
 
 def matrix_products(size: int = 2048) -> float:

@@ -78,6 +78,7 @@ def test_pword2vec_knows_one_model_only():
 def test_peaks_are_positive():
     assert peak.multiply_adds(1, turns=1000) > 0
     assert peak.memory_reads(2, megabytes=1) > 0
+    assert peak.row_moves(2, turns=100) > 0
 
 
 def contestants(**factors: float) -> dict:
@@ -91,7 +92,7 @@ def results(tmp_path):
     row |= {"first_call_seconds": 0.2, "compiled": False}
     rows = [{**row, "workers": n, "contestants": contestants(gensim=15.0 / n)} for n in (1, 2)]
     train = {"rows": rows, "peaks": {"fma_gflops_one_core": 100.0}}
-    gains = {"wall": [1.0, 1.5, 2.0, 2.5, 3.0], "processor": [1.9] * 5, "multiply_adds": [1.7] * 5}
+    gains = {"wall": [1.0, 1.5, 2.0, 2.5, 3.0], "processor": [1.9] * 5, "multiply_adds": [1.7] * 5, "row_moves": [1.6] * 5}
     threads = {"words": 2_000_000, "rows": [{"model": "CBOW", "vector_size": 100, "workers": 2, "gains": gains}]}
     made = {
         "train": train,
