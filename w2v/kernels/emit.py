@@ -33,8 +33,8 @@ def row_at(b: ir.IRBuilder, matrix: Table, near: ir.Value | None, first: ir.Valu
     row = row if row.type == I64 else b.sext(row, I64)
     if near is None:
         return b.gep(matrix.data, [b.mul(row, matrix.columns)])
-    own = b.icmp_signed(">=", row, first)
-    return b.gep(b.select(own, near, matrix.data), [b.mul(b.select(own, b.sub(row, first), row), matrix.columns)])
+    before = b.gep(near, [b.mul(b.neg(first), matrix.columns)])  # where row 0 would be: no subtraction for every row
+    return b.gep(b.select(b.icmp_signed(">=", row, first), before, matrix.data), [b.mul(row, matrix.columns)])
 
 
 def rows_numpy(w: Any, near: Any, first: Any, rows: Any, size: int) -> list[Any]:
