@@ -31,10 +31,11 @@ def row_at(b: ir.IRBuilder, matrix: Table, near: ir.Value | None, first: ir.Valu
     """The row whose number, int32 or int64, stands at rows[index]; from `first` on, where given, the copy of it in `near`."""
     row = b.load(b.gep(rows, [index]))
     row = row if row.type == I64 else b.sext(row, I64)
-    if near is None:
-        return b.gep(matrix.data, [b.mul(row, matrix.columns)])
-    before = b.gep(near, [b.mul(b.neg(first), matrix.columns)])  # where row 0 would be: no subtraction for every row
-    return b.gep(b.select(b.icmp_signed(">=", row, first), before, matrix.data), [b.mul(row, matrix.columns)])
+    base = matrix.data
+    if near is not None:  # counted from where its row 0 would be: nothing to subtract from each row
+        start = b.gep(near, [b.mul(b.neg(first), matrix.columns)])
+        base = b.select(b.icmp_signed(">=", row, first), start, base)
+    return b.gep(base, [b.mul(row, matrix.columns)])
 
 
 def rows_numpy(w: Any, near: Any, first: Any, rows: Any, size: int) -> list[Any]:
