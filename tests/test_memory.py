@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import sys
+import time
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
 from w2v import Word2Vec, memory
@@ -109,3 +112,38 @@ def test_only_what_nobody_ever_wrote_to_is_dropped():
     text += "f000-10000 r-xp 00000000 00:00 0\nAnonymous:             0 kB\n"
     assert list(memory._unwritten(text, "libllvmlite")) == [(0x1000, 0x2000), (0x3000, 0x4000), (0xB000, 0xC000)]
     assert list(memory._unwritten("", "libllvmlite")) == []
+
+
+def in_memory() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+POPULATES = sys.platform == "linux" and tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (5, 14)
+
+
+@pytest.mark.skipif(not POPULATES, reason="the system makes pages only when they are touched")
+def test_pages_are_there_before_they_are_written_to():
+    before, block = in_memory(), np.empty(96 * MIB, np.uint8)
+    assert in_memory() - before < 32 * MIB, "they were there from the start"
+    with memory.pages_ahead(block):
+        late = time.monotonic() + 10
+        while in_memory() - before < 90 * MIB and time.monotonic() < late:
+            time.sleep(0.001)
+    assert in_memory() - before >= 90 * MIB
+
+
+@pytest.mark.skipif(not POPULATES, reason="the system makes pages only when they are touched")
+def test_pages_are_no_longer_asked_for_when_nobody_needs_them():
+    before, block = in_memory(), np.empty(1024 * MIB, np.uint8)
+    with pytest.raises(W2VError), memory.pages_ahead(block):
+        raise W2VError("the file is damaged")
+    assert in_memory() - before < 512 * MIB
+
+
+@pytest.mark.parametrize("size", [0, 1, 4097])
+def test_small_blocks_and_their_ends_stay_as_they_are(size):
+    block = np.arange(size + 2 * 4096, dtype=np.uint32)
+    with memory.pages_ahead(block[4096 : 4096 + size]):
+        pass
+    assert (block == np.arange(size + 2 * 4096)).all()

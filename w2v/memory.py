@@ -1,4 +1,5 @@
-"""How much memory there is. Owns the answer, the refusal of what would not fit, and giving back what is free.
+"""How much memory there is. Owns the answer, the refusal of what would not fit, asking for pages early, and giving back what is
+free.
 
 Memory that is asked for is not there yet: the system hands out pages as they are touched, and ends a process that touches too
 many, hours into its run. So what a run needs is compared with what there is before the first page is touched.
@@ -10,13 +11,21 @@ import ctypes
 import mmap
 import os
 import re
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from .errors import MemoryShortageError
 
 ROOT = Path("/")
 _C = ctypes.CDLL(None) if os.name == "posix" else None
+_POPULATE_WRITE = 23  # madvise(2), Linux 5.14; not in Python's mmap
+_AHEAD = 8 << 20  # bytes of new pages asked for at a time: other allocations wait no longer than for these
 
 
 def available(root: Path = ROOT) -> int | None:
@@ -33,6 +42,33 @@ def demand(needed: int, what: str, hint: str) -> None:
     there = available()
     if there is not None and needed > there:
         raise MemoryShortageError(f"{what} takes {needed:,} bytes of memory, and {there:,} are available", hint)
+
+
+@contextmanager
+def pages_ahead(block: NDArray[Any]) -> Iterator[None]:
+    """Have the system make the pages of a new array in another thread, while this one fills it from its start.
+
+    A page is made, and zeroed, when it is first written to, and whoever writes waits for it: a third of the time that a
+    million vectors take to load. Where the system knows no such request, pages come as they are touched, as ever.
+    """
+    halt = threading.Event()
+    thread = threading.Thread(target=_populate, args=(block.ctypes.data, block.nbytes, halt), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        halt.set()
+        thread.join()
+
+
+def _populate(start: int, size: int, halt: threading.Event) -> None:
+    stop = (start + size) // mmap.PAGESIZE * mmap.PAGESIZE
+    at = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+    while at < stop and not halt.is_set() and sys.platform == "linux":  # elsewhere the number means something else
+        step = min(_AHEAD, stop - at)
+        if _C.madvise(ctypes.c_void_p(at), ctypes.c_size_t(step), _POPULATE_WRITE):  # type: ignore[union-attr]
+            return
+        at += step
 
 
 def give_back() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,14 @@ def read(source: Source, options: Options, piece: int = PIECE) -> Loaded:
     vector = re.compile(rb" .{%d}" % (4 * dim), re.DOTALL)
     pieces = Pieces(source, piece, keep)
     left = 0
-    while matrix.filled < wanted and not pieces.ended:
-        view = pieces.next(left, room)
-        joined, starts = _split(view, vector, 4 * dim, wanted - matrix.filled)
-        words.append(joined)
-        for vectors in _gathered(view, starts, dim):
-            matrix.add(vectors)
-        left = len(view) - (int(starts[-1]) + 4 * dim if len(starts) else 0)
+    with matrix.pages_ahead() if source.plain else nullcontext():
+        while matrix.filled < wanted and not pieces.ended:
+            view = pieces.next(left, room)
+            joined, starts = _split(view, vector, 4 * dim, wanted - matrix.filled)
+            words.append(joined)
+            for vectors in _gathered(view, starts, dim):
+                matrix.add(vectors)
+            left = len(view) - (int(starts[-1]) + 4 * dim if len(starts) else 0)
     if matrix.filled < wanted:
         message = f"{source.name} ends after {matrix.filled} of {wanted} vectors"
         raise TruncatedError(message, "the file is cut off, or its header is wrong")
