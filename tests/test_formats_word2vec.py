@@ -15,6 +15,7 @@ from w2v import formats
 from w2v.errors import ConfigError, EncodingError, FileError, FormatError, MissingFileError, TruncatedError
 from w2v.formats import word2vec, word2vec_bin
 from w2v.formats.files import Source
+from w2v.formats.matrix import GrowingMatrix
 from w2v.formats.loaded import Options
 from w2v.vectors import KeyedVectors, PackedWords
 
@@ -237,11 +238,12 @@ def test_order_prefix_and_appending(tmp_path, kv):
     [
         (gzip.compress(b"3 2\na 1 2\nb 2 1\n" + b"c 4 5 " * 10)[:-12], "cut off"),
         (pickle.dumps({"a": 1}), "not a model of gensim"),
+        (b"3 2\n" + b"word \1\2\3\4\5\6\7\x08" * 2 + b"w", "ends after 2 of 3"),
     ],
-    ids=["text", "pickle"],
+    ids=["text", "pickle", "binary"],
 )
 def test_a_failed_read_leaves_nothing_for_the_garbage_collector(tmp_path, content, error):
-    """The file and its decompressor go with the error, on Python 3.13 too."""
+    """The file, its decompressor and the matrix go with the error, on Python 3.13 too."""
     path = tmp_path / "cut"
     path.write_bytes(content)
     gc.collect()
@@ -250,7 +252,9 @@ def test_a_failed_read_leaves_nothing_for_the_garbage_collector(tmp_path, conten
         for _ in range(3):
             with pytest.raises(FormatError, match=error):
                 formats.load(path)
-        assert [thing for thing in gc.get_objects() if type(thing) is Source] == []  # isinstance() asks dead proxies
+        assert [
+            thing for thing in gc.get_objects() if type(thing) in (Source, GrowingMatrix)
+        ] == []  # isinstance() asks dead proxies
     finally:
         gc.enable()
 

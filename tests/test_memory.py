@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -126,7 +127,7 @@ POPULATES = sys.platform == "linux" and tuple(map(int, re.findall(r"\d+", platfo
 def test_pages_are_there_before_they_are_written_to():
     before, block = in_memory(), np.empty(96 * MIB, np.uint8)
     assert in_memory() - before < 32 * MIB, "they were there from the start"
-    with memory.pages_ahead(block):
+    with memory.PagesAhead(block):
         late = time.monotonic() + 10
         while in_memory() - before < 90 * MIB and time.monotonic() < late:
             time.sleep(0.001)
@@ -136,7 +137,7 @@ def test_pages_are_there_before_they_are_written_to():
 @pytest.mark.skipif(not POPULATES, reason="the system makes pages only when they are touched")
 def test_pages_are_no_longer_asked_for_when_nobody_needs_them():
     before, block = in_memory(), np.empty(1024 * MIB, np.uint8)
-    with pytest.raises(W2VError), memory.pages_ahead(block):
+    with pytest.raises(W2VError), memory.PagesAhead(block):
         raise W2VError("the file is damaged")
     assert in_memory() - before < 512 * MIB
 
@@ -144,6 +145,17 @@ def test_pages_are_no_longer_asked_for_when_nobody_needs_them():
 @pytest.mark.parametrize("size", [0, 1, 4097])
 def test_small_blocks_and_their_ends_stay_as_they_are(size):
     block = np.arange(size + 2 * 4096, dtype=np.uint32)
-    with memory.pages_ahead(block[4096 : 4096 + size]):
+    with memory.PagesAhead(block[4096 : 4096 + size]):
         pass
     assert (block == np.arange(size + 2 * 4096)).all()
+
+
+def test_where_no_thread_can_begin_pages_come_as_ever(monkeypatch):
+    def none_left(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    block = np.empty(MIB, np.uint8)
+    with memory.PagesAhead(block):
+        block[:] = 7
+    assert (block == 7).all()

@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +44,26 @@ def demand(needed: int, what: str, hint: str) -> None:
         raise MemoryShortageError(f"{what} takes {needed:,} bytes of memory, and {there:,} are available", hint)
 
 
-@contextmanager
-def pages_ahead(block: NDArray[Any]) -> Iterator[None]:
-    """Have the system make the pages of a new array in another thread, while this one fills it from its start.
+class PagesAhead:
+    """A block: the system makes the pages of a new array in another thread, while this one fills it from its start.
 
     A page is made, and zeroed, when it is first written to, and whoever writes waits for it: a third of the time that a
     million vectors take to load. Where the system knows no such request, pages come as they are touched, as ever.
+    A class for the reason that errors.Explained is one.
     """
-    halt = threading.Event()
-    thread = threading.Thread(target=_populate, args=(block.ctypes.data, block.nbytes, halt), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        halt.set()
-        thread.join()
+
+    def __init__(self, block: NDArray[Any]) -> None:
+        self._halt = threading.Event()
+        self._thread = threading.Thread(target=_populate, args=(block.ctypes.data, block.nbytes, self._halt), daemon=True)
+
+    def __enter__(self) -> None:
+        with suppress(RuntimeError):  # no more threads for this process: nothing that a load should fail for
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._halt.set()
+        if self._thread.ident is not None:
+            self._thread.join()
 
 
 def _populate(start: int, size: int, halt: threading.Event) -> None:

@@ -6,13 +6,12 @@ files and files without header, the matrix grows by half when it is full, so it 
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..memory import pages_ahead
+from ..memory import PagesAhead
 
 Floats = NDArray[np.floating[Any]]
 
@@ -25,9 +24,9 @@ class GrowingMatrix:
         self._flat: Floats = np.empty(dim if rows is None else rows * dim - -spare // np.dtype(dtype).itemsize, dtype)
         self.filled = 0  # rows
 
-    def pages_ahead(self) -> AbstractContextManager[None]:
+    def pages_ahead(self) -> PagesAhead:
         """Have its memory made by another thread meanwhile: where all of it will be needed."""
-        return pages_ahead(self._flat)
+        return PagesAhead(self._flat)
 
     def add(self, rows: Floats) -> None:
         """Append (n, dim) numbers; numbers too large for the type become infinite. They may lie in `room`, further on."""
