@@ -15,8 +15,8 @@ from w2v import formats
 from w2v.errors import ConfigError, EncodingError, FileError, FormatError, MissingFileError, TruncatedError
 from w2v.formats import word2vec, word2vec_bin
 from w2v.formats.files import Source
-from w2v.formats.matrix import GrowingMatrix
 from w2v.formats.loaded import Options
+from w2v.formats.matrix import GrowingMatrix
 from w2v.vectors import KeyedVectors, PackedWords
 
 WORDS = ["the", "of", "naïve", "日本", "a\u00a0b", "longer_than_sixteen_bytes", "x"]
@@ -252,9 +252,8 @@ def test_a_failed_read_leaves_nothing_for_the_garbage_collector(tmp_path, conten
         for _ in range(3):
             with pytest.raises(FormatError, match=error):
                 formats.load(path)
-        assert [
-            thing for thing in gc.get_objects() if type(thing) in (Source, GrowingMatrix)
-        ] == []  # isinstance() asks dead proxies
+        # their own types: isinstance() asks dead proxies of others
+        assert [thing for thing in gc.get_objects() if type(thing) in (Source, GrowingMatrix)] == []
     finally:
         gc.enable()
 
