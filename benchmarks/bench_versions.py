@@ -4,6 +4,8 @@ python -m benchmarks.bench_versions OLD NEW --corpus text8 --models "CBOW" --wor
 
 OLD and NEW are folders with a w2v/ in them. Each version lives in a process of its own, trains a stretch of text when told to,
 and waits while the other one does: stretches of less than half a second, so that what disturbs the machine falls on both alike.
+Where a process has its working memory moves its speed by up to a tenth, with the same code: several pairs of processes are
+compared, and what they differ by is shown. OLD twice tells how much that is.
 Writes no result: it is for whoever changes a kernel.
 """
 
@@ -23,7 +25,9 @@ from .bench_train import MODELS, SIZES
 from .contestants import MIN_COUNT, Work, config_of
 
 STRETCH = 0.4  # seconds
+PROCESSES = 5  # pairs
 Taken = list[float]  # nanoseconds a word by the clock, and of the processor
+Pairs = list[tuple[Taken, Taken]]  # of the old version and of the new one
 # benchmarks are those here, also where the folder of a version has its own
 SERVE = """
 import sys
@@ -85,11 +89,12 @@ def serve(text: str, work: str, workers: str) -> None:
         print(*stretch(*map(int, line.split())), flush=True)
 
 
-def bench(old: Path, new: Path, text: Path, work: Work, workers: int, seconds: float) -> list[tuple[Taken, Taken]]:
-    """Pairs of stretches, the old version's and the new one's; who comes first takes turns."""
-    versions = [Version(folder, text, work, workers) for folder in (old, new)]
+def bench(old: Path, new: Path, text: Path, work: Work, workers: int, seconds: float, turn: int = 0) -> Pairs:
+    """Pairs of stretches by one pair of processes; who begins, and at odd turns who starts up first, takes turns."""
+    step = -1 if turn % 2 else 1
+    versions = [Version(folder, text, work, workers) for folder in (old, new)[::step]][::step]
     chunks = max(1, round(STRETCH * versions[0].chunks_a_second))
-    pairs: list[tuple[Taken, Taken]] = []
+    pairs: Pairs = []
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(pairs) < 2:
         if len(pairs) % 2 == 0:
@@ -102,11 +107,14 @@ def bench(old: Path, new: Path, text: Path, work: Work, workers: int, seconds: f
     return pairs
 
 
-def told(pairs: list[tuple[Taken, Taken]]) -> str:
-    """The new version's share of the old one's time, in figures."""
-    clock, processor = ([after[k] / before[k] for before, after in pairs] for k in (0, 1))
-    rate = statistics.median(after[0] for _, after in pairs)
-    return f"clock {common.spread(clock, 3)}  processor {common.spread(processor, 3)}  now {rate:.0f} ns a word"
+def told(runs: list[Pairs]) -> str:
+    """The new version's share of the old one's time: of each pair of processes the median, and the median of those."""
+    figures = []
+    for k, name in enumerate(("clock", "processor")):
+        shares = [statistics.median(after[k] / before[k] for before, after in pairs) for pairs in runs]
+        figures.append(f"{name} {statistics.median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f})")
+    rate = statistics.median(after[0] for pairs in runs for _, after in pairs)
+    return f"{'  '.join(figures)}  now {rate:.0f} ns a word"
 
 
 def main() -> None:
@@ -119,13 +127,17 @@ def main() -> None:
     made.add_argument("--sizes", default=",".join(SIZES), help="of " + ", ".join(SIZES))
     made.add_argument("--workers", default="1", help="numbers of workers to compare at")
     made.add_argument("--seconds", type=float, default=20, help="for each comparison")
+    made.add_argument("--processes", type=int, default=PROCESSES, help="pairs of processes, among which these are divided")
     args = made.parse_args()
+    if args.processes < 1:
+        made.error("at least one pair of processes")
     with common.text_of(args) as text:
         for size in args.sizes.split(","):
             for work in (replace(SIZES[size], **model) for model in MODELS):
                 for workers in map(int, args.workers.split(",")) if args.models in work.model else ():
-                    pairs = bench(args.old.resolve(), args.new.resolve(), text.path, work, workers, args.seconds)
-                    print(f"{work.model}, {size}, {workers} worker(s): {told(pairs)}", flush=True)
+                    given = args.old.resolve(), args.new.resolve(), text.path, work, workers, args.seconds / args.processes
+                    runs = [bench(*given, turn) for turn in range(args.processes)]
+                    print(f"{work.model}, {size}, {workers} worker(s): {told(runs)}", flush=True)
 
 
 if __name__ == "__main__":

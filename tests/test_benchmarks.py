@@ -159,6 +159,8 @@ def test_two_versions_take_turns(tmp_path, monkeypatch):
     text.write_text("a b c d e f g h\n" * 20_000)
     order, train = [], bench_versions.Version.train
     monkeypatch.setattr(bench_versions.Version, "train", lambda version, *part: order.append(version) or train(version, *part))
+    begun, begin = [], bench_versions.Version.__init__
+    monkeypatch.setattr(bench_versions.Version, "__init__", lambda version, *of: begun.append(of[0]) or begin(version, *of))
     other = tmp_path / "other"  # with benchmarks of its own
     (other / "benchmarks").mkdir(parents=True)
     (other / "benchmarks" / "__init__.py").touch()
@@ -166,12 +168,16 @@ def test_two_versions_take_turns(tmp_path, monkeypatch):
     pairs = bench_versions.bench(common.ROOT, other, text, WORK, 1, 0.1)
     assert len(pairs) == len(order) // 2 >= 2
     assert order[0] is order[3] is not order[1] is order[2]
+    bench_versions.bench(common.ROOT, other, text, WORK, 1, 0.0, turn=1)
+    assert begun == [common.ROOT, other, other, common.ROOT]
+    assert order[len(order) - 4].process.args[3] == common.ROOT
     assert all(figure > 0 for before, after in pairs for figure in before + after)
 
 
-def test_the_share_of_the_old_version_s_time_is_the_median_of_pairs():
+def test_the_share_of_the_old_version_s_time_is_the_median_of_processes():
     pairs = [([100.0, 10.0], [50.0, 9.0]), ([300.0, 10.0], [240.0, 8.0]), ([100.0, 10.0], [200.0, 30.0])]
-    line = bench_versions.told(pairs)
-    assert line.startswith("clock 0.800 (")
-    assert "processor 0.900 (" in line
-    assert line.endswith("now 200 ns a word")
+    others = [[([100.0, 10.0], [factor * 100.0, 10.0])] for factor in (1.5, 0.7)]
+    line = bench_versions.told([pairs, *others])
+    assert line.startswith("clock 0.800 (0.700 to 1.500)")
+    assert "processor 1.000 (0.900 to 1.000)" in line
+    assert line.endswith("now 150 ns a word")
