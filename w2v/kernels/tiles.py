@@ -194,14 +194,14 @@ def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_
 
 def _emit_ask_for_row(b, w, row, size):  # type: ignore[no-untyped-def]
     def line(k: ir.Value, _: Any) -> list[Vec]:
-        simd.prefetch(b, w, b.add(row, b.mul(k, I64(ROW_ALIGN))), write=True)
+        simd.prefetch(b, w, b.add(row, b.mul(k, I64(ROW_ALIGN))))
         return []
 
     simd.loop(b, b.sdiv(b.add(size, I64(ROW_ALIGN - 1)), I64(ROW_ALIGN)), [], line)
 
 
 def _emit_ask_for(b, array, offset):  # type: ignore[no-untyped-def]
-    simd.prefetch(b, array, offset, write=False)
+    simd.prefetch(b, array, offset)
 
 
 # --- the two joined ---------------------------------------------------------------------------------------------------
@@ -231,10 +231,10 @@ else:
 
     @intrinsic
     def ask_for_row(typingctx, w, row, size):  # type: ignore[no-untyped-def]
-        """Bring a row of `size` floats towards the core, and out of the caches of others: it will be moved."""
+        """Bring a row of `size` floats towards the core."""
         return void(w, i64, i64), lower(_emit_ask_for_row)
 
     @intrinsic
     def ask_for(typingctx, array, offset):  # type: ignore[no-untyped-def]
-        """Bring the line of the item at `offset` from the start of an array towards the core, to be read."""
+        """Bring the line of the item at `offset` from the start of an array towards the core."""
         return void(array, i64), lower(_emit_ask_for)
