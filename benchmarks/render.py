@@ -144,10 +144,8 @@ def quality(results: Results) -> Iterator[str]:
     yield f"**Quality** after {epochs} epochs of {words:.1f} M words, D=100, {means}: w2v / gensim."
     yield ""
     yield from table(["model", *measures, "seconds"], rows)
-    if "scores" in found["flags"]:
-        yield ""
-        yield f"{found['flags']['scores']};"
-        yield f"gensim's, and all seconds, of one run before on an {found['machine']['cpu']}."
+    yield ""
+    yield machine_line(found["machine"])
 
 
 def other_work(results: Results) -> Iterator[str]:
