@@ -4,8 +4,8 @@ python -m benchmarks.bench_versions OLD NEW --corpus text8 --models "CBOW" --wor
 
 OLD and NEW are folders with a w2v/ in them. Each version lives in a process of its own, trains a stretch of text when told to,
 and waits while the other one does: stretches of less than half a second, so that what disturbs the machine falls on both alike.
-Where a process has its working memory moves its speed by up to a tenth, with the same code: several pairs of processes are
-compared, and what they differ by is shown. OLD twice tells how much that is.
+Which pages of memory a process gets for its compiled code moves its speed by 10 to 20 % (CBOW), with the same code: several
+pairs of processes are compared, and what they differ by is shown. OLD twice tells how much that is.
 Writes no result: it is for whoever changes a kernel.
 """
 

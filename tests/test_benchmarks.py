@@ -170,7 +170,7 @@ def test_two_versions_take_turns(tmp_path, monkeypatch):
     assert order[0] is order[3] is not order[1] is order[2]
     bench_versions.bench(common.ROOT, other, text, WORK, 1, 0.0, turn=1)
     assert begun == [common.ROOT, other, other, common.ROOT]
-    assert order[len(order) - 4].process.args[3] == common.ROOT
+    assert order[-4].process.args[3] == common.ROOT
     assert all(figure > 0 for before, after in pairs for figure in before + after)
 
 

@@ -57,8 +57,9 @@ class PagesAhead:
         self._thread = threading.Thread(target=_populate, args=(block.ctypes.data, block.nbytes, self._halt), daemon=True)
 
     def __enter__(self) -> None:
-        with suppress(RuntimeError):  # no more threads for this process: nothing that a load should fail for
-            self._thread.start()
+        if sys.platform == "linux":  # elsewhere the number means something else
+            with suppress(RuntimeError):  # no more threads for this process: nothing that a load should fail for
+                self._thread.start()
 
     def __exit__(self, *_: object) -> None:
         self._halt.set()
@@ -69,7 +70,7 @@ class PagesAhead:
 def _populate(start: int, size: int, halt: threading.Event) -> None:
     stop = (start + size) // mmap.PAGESIZE * mmap.PAGESIZE
     at = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
-    while at < stop and not halt.is_set() and sys.platform == "linux":  # elsewhere the number means something else
+    while at < stop and not halt.is_set():
         step = min(_AHEAD, stop - at)
         if _C.madvise(ctypes.c_void_p(at), ctypes.c_size_t(step), _POPULATE_WRITE):  # type: ignore[union-attr]
             return
