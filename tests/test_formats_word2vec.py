@@ -13,7 +13,7 @@ import pytest
 
 from w2v import formats
 from w2v.errors import ConfigError, EncodingError, FileError, FormatError, MissingFileError, TruncatedError
-from w2v.formats import word2vec, word2vec_bin
+from w2v.formats import loaded, word2vec, word2vec_bin
 from w2v.formats.files import Source
 from w2v.formats.loaded import Options
 from w2v.formats.matrix import GrowingMatrix
@@ -477,3 +477,14 @@ def test_links_are_followed_and_stay(tmp_path, kv):
     formats.save(kv, tmp_path / "link.txt")
     assert (tmp_path / "link.txt").is_symlink()
     assert len(formats.load(tmp_path / "real.txt")) == 7
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_words_hash_alike_however_many_are_hashed_at_once(monkeypatch, at_once):
+    words = PackedWords.pack([*WORDS, "", "y" * 200, *WORDS, "", "y" * 200])
+    whole = loaded._hashes(words.blob, words.offsets)
+    monkeypatch.setattr(loaded, "_AT_ONCE", at_once)
+    pieces = loaded._hashes(words.blob, words.offsets)
+    np.testing.assert_array_equal(pieces, whole)
+    np.testing.assert_array_equal(pieces[: len(words) // 2], pieces[len(words) // 2 :])
+    assert len(set(pieces.tolist())) == len(words) // 2
