@@ -11,7 +11,7 @@ import naive
 import numpy as np
 
 from w2v.huffman import build_tree
-from w2v.kernels import LIMIT, M_MAX, Options, aligned, cpu, make_scratch, padded
+from w2v.kernels import LIMIT, M_MAX, Options, aligned, cpu, make_copies, make_scratch, padded
 from w2v.kernels.simd import whole
 from w2v.sampling import ALWAYS, alias_table
 
@@ -39,7 +39,7 @@ class Case:
     scale: float = 0.7  # weights are drawn from U(-scale, scale)
     lr: float = 0.1
     seed: int = 1
-    near: int = 0  # nodes nearest the root that the kernel works on copies of
+    own: int = 0  # rows of each matrix that the kernel works on copies of
 
     @property
     def noise(self) -> bool:
@@ -131,19 +131,20 @@ def pad(matrix: Any) -> Any:
 
 
 def call(
-    kernel: str, inputs: Inputs, w_in: Any, w_y: Any, lr: float, options: Options, rng: Any, near: int = 0, workers: int = 1
+    kernel: str, inputs: Inputs, w_in: Any, w_y: Any, lr: float, options: Options, rng: Any, own: int = 0, share: float = 1
 ) -> naive.Totals:
-    """Run a compiled kernel on padded matrices, in place; as one of several workers where so said."""
+    """Run a compiled kernel on padded matrices, in place; with copies of some rows, whose changes are given back so far."""
     tokens, size = inputs.tokens.view(), w_in.shape[1]
     width = size if inputs.w_in is None else whole(inputs.w_in.shape[1])  # without pads, where the numbers of a row are known
     tokens.flags.writeable = False  # as EncodedCorpus hands them out: the tests share the trainer's compiled code
     if kernel.endswith("ns"):
-        outputs = options.group + options.negative
-        scratch = make_scratch(len(tokens), outputs, size, options.group, options.negative, width=width)
+        outputs, negative, first = options.group + options.negative, options.negative, 0
     else:
-        outputs = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX)
-        near = min(near, len(w_y))
-        scratch = make_scratch(len(tokens), outputs, size, options.group, near=near, workers=workers, width=width)
+        outputs, negative = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX), 0
+        first = max(len(w_y) - own, 0)  # nodes nearest the root are the last
+    own_in = make_copies(size, 0, np.full(min(own, len(w_in)), share))
+    own_y = make_copies(size, first, np.full(min(own, len(w_y)), share))
+    scratch = make_scratch(len(tokens), outputs, size, options.group, negative, own_in, own_y, width)
     stats = np.zeros((1, 3))
     ends, rates = np.array([len(tokens)]), np.array([lr], np.float32)
     getattr(cpu, kernel)(
@@ -158,7 +159,7 @@ def solve(case: Case, inputs: Inputs | None = None) -> Outcome:
     """By the compiled kernel. Checks on the way that the pads stay zero."""
     inputs = make_inputs(case) if inputs is None else inputs
     w_in, w_y = pad(inputs.w_in), pad(inputs.w_y)
-    totals = call(case.kernel, inputs, w_in, w_y, case.lr, case.options, streams(case.seed), case.near)
+    totals = call(case.kernel, inputs, w_in, w_y, case.lr, case.options, streams(case.seed), case.own)
     size = inputs.w_in.shape[1]
     assert not w_in[:, size:].any()
     assert not w_y[:, size:].any()

@@ -22,6 +22,7 @@ FLOORS = [
     {"formats"},
     {"evaluate"},
     {"phrases"},
+    {"copies"},
     {"passes"},
     {"worker"},
     {"train"},

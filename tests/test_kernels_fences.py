@@ -104,6 +104,9 @@ class Fences:
         import numpy as np
 
         if isinstance(value, np.ndarray):
+            for array, copy in pairs:
+                if array is value:  # which stands in two places
+                    return copy
             pairs.append((value, fenced(value, self.side, shift)))
             return pairs[-1][1]
         if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -135,7 +138,7 @@ def problem(kernel, seed):
         scale=0.1,
         lr=0.01,
         seed=seed,
-        near=dice.choice([0, 0, 1, 50]) if kernel.endswith("hs") else 0,
+        own=dice.choice([0, 0, 1, 50]),
     )
     inputs = make_inputs(case)
     inputs.tokens[[0, -2]] = 0, case.words - 1

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import sampling
 from .config import PATH_GROUP, CbowGradient, Saturation, TrainConfig
+from .copies import Visits, count_visits
 from .huffman import build_tree
 from .kernels import LIMIT, Options, Tree, ops
 from .weights import Weights
@@ -28,15 +29,18 @@ class Tables:
     alias: Any
     tree: Tree | None
     outputs: int  # most output rows of a centre's group
+    visits: Visits
 
 
 def make_tables(counts: Any, config: TrainConfig) -> Tables:
     """Tables for words that occur `counts` (V,) times."""
+    keep = sampling.keep_thresholds(counts, config.sample)
     return Tables(
-        keep=sampling.keep_thresholds(counts, config.sample),
+        keep=keep,
         alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
         tree=build_tree(counts) if config.hs else None,
         outputs=config.noise_group + config.negative,
+        visits=count_visits(counts, keep, config),
     )
 
 

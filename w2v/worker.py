@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import TrainConfig
-from .kernels import M_MAX, NEAR, Scratch, aligned, make_scratch
+from .copies import node_copies, word_copies
+from .kernels import M_MAX, Scratch, aligned, make_scratch
 from .passes import Pass, Tables
 from .weights import Weights
 
@@ -55,8 +56,9 @@ def _make_scratch(path: Pass, config: TrainConfig, weights: Weights, tables: Tab
     from .kernels.simd import whole
 
     size, width, group = weights.w_in.shape[1], whole(config.vector_size), path.options.group
+    own_in = word_copies(tables.visits.inputs, config, size, longest, threads)
     if path.noise:
-        return make_scratch(longest, tables.outputs, size, group, config.negative, width=width)
-    deepest = int(np.diff(path.outputs.offsets).max(initial=1))
-    near = min(NEAR, len(path.w_y)) if threads > 1 else 0
-    return make_scratch(longest, max(deepest, M_MAX), size, group, near=near, workers=threads, width=width)
+        own_out = word_copies(tables.visits.outputs, config, size, longest, threads)
+        return make_scratch(longest, tables.outputs, size, group, config.negative, own_in, own_out, width)
+    deepest, own_y = int(np.diff(path.outputs.offsets).max(initial=1)), node_copies(len(path.w_y), size, threads)
+    return make_scratch(longest, max(deepest, M_MAX), size, group, own_in=own_in, own_y=own_y, width=width)

@@ -31,9 +31,6 @@ M_MAX, PATH_MAX, RING = 8, 16, 4  # outputs in a block, outputs that one hidden 
 # of them ask for: in one step of 200 and more the loss of skip-gram grew beyond all bounds at the default learning rate.
 C_MAX = 32
 HIDDEN = 3  # hidden vectors that an output meets at once: those of a group, by default
-# Nodes nearest the Huffman root that each of several threads has copies of; the 256th lies on 40 paths a chunk. Two threads
-# over one, skip-gram and CBOW: 1.5 and .9 without, 1.7 and 1.5 with 64 copies, 1.8 and 1.7 with 256, no more with 1024.
-NEAR = 256
 POOL = 64  # noise words at hand, a power of two; see cpu.noise_outputs
 LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
 
@@ -62,12 +59,22 @@ class Options(NamedTuple):
 class Outputs(NamedTuple):
     """The output rows that a step meets: `total` of them, from place `at` of two lists on."""
 
-    rows: Any  # (..,) int64 | int32: numbers of rows of w_out or w_node
+    rows: Any  # (..,) int64: rows of w_out, as offsets in floats | int32: numbers of rows of w_node
     signs: Any  # (..,) float32: +1, -1, 0 leave alone | uint8: bits of a Huffman path
     at: Any  # int64
     total: Any  # int64
     near: Any  # (H, S) float32 | None: this thread's copies of the last rows
     first: Any  # int64: the number of the first of these
+
+
+class Copies(NamedTuple):
+    """Copies that one of several threads has of H rows of a matrix, from row `first` on; alone it has none: H = 0."""
+
+    first: int
+    rows: Any  # (H, S) float32
+    before: Any  # (H, S) float32: the same as they were when the chunk began
+    share: Any  # (H,) float32: how much of its change each gives back at the end of the chunk
+    shift: Any  # (1,) int64: floats from a row of the matrix to its copy
 
 
 class Scratch(NamedTuple):
@@ -80,7 +87,7 @@ class Scratch(NamedTuple):
     x_off: Any  # (C,) int64: input rows of a step, as offsets in floats
     x_mask: Any  # (C,) int64: bit k set where the row belongs to centre k of the group
     x_lock: Any  # (C,) float32
-    y_row: Any  # (RING * room,) int64: noise outputs of the next groups: row numbers
+    y_row: Any  # (RING * room,) int64: noise outputs of the next groups: rows, as offsets in floats
     sign: Any  # (RING * room,) float32: and signs
     room: int  # M + PATH_MAX: whole blocks are read, whatever is behind the last output
     per: Any  # (M + 1,) int64: how many of so many outputs go into each block
@@ -89,9 +96,9 @@ class Scratch(NamedTuple):
     counts: Any  # (2**group, M + M_MAX) float32: multiplicity of (mask, output)
     g: Any  # float32: lr * gradient of each logit, M_MAX a context, or whole PATH_MAX a hidden vector
     loss: Any  # (16,) float32: loss of the sentence so far
-    near: Any  # (H, S) float32 | None: this thread's copies of the H nodes nearest the Huffman root
-    before: Any  # (H, S) float32 | None: the same as they were when the chunk began
-    workers: int  # threads at work on the same matrices
+    own_in: Copies  # of the input rows of the most frequent words
+    own_y: Copies  # of their output rows, or of the nodes nearest the Huffman root
+    near: Any  # (H, S) float32 | None: these nodes, where there are any
     width: int  # floats of a row that take part: D, rounded up to whole vectors
     scale: Any  # (2, group) float32: 1, and 1 / contexts of a centre of the group
     hidden: Any  # (group, S) float32: CBOW's hidden vectors                      neu1
@@ -136,21 +143,29 @@ def make_counts(group: int, negative: int, outputs: int) -> Any:
     return counts
 
 
+def make_copies(size: int, first: int = 0, share: Any = ()) -> Copies:
+    """Room for copies of rows of `size` floats from row `first` on: as many as `share` has numbers."""
+    given = np.array(share, np.float32)
+    rows, before = aligned((len(given), size)), aligned((len(given), size))
+    return Copies(first, rows, before, _apart(given), aligned((1,), np.int64))
+
+
 def make_scratch(
     longest: int,
     outputs: int,
     size: int,
     group: int = 1,
     negative: int = 0,
-    near: int = 0,
-    workers: int = 1,
+    own_in: Copies | None = None,
+    own_y: Copies | None = None,
     width: int | None = None,
 ) -> Scratch:
     """Working memory for chunks of up to `longest` tokens, rows of `size` floats and up to `outputs` output rows a group.
 
-    near: how many of the nodes nearest the root this thread has its own copies of.
+    own_in, own_y: the copies that this thread works on; default: none.
     width: floats of a row that are not padding, rounded up to whole vectors; default: all.
     """
+    own_in, own_y = (make_copies(size) if copies is None else copies for copies in (own_in, own_y))
     pieces = -(-outputs // PATH_MAX)  # of the outputs of one of CBOW's hidden vectors
     made = Scratch(
         words=np.zeros(max(longest, 1), np.int32),
@@ -169,12 +184,12 @@ def make_scratch(
         counts=make_counts(group, negative, outputs),
         g=np.zeros(max((C_MAX + 1) * M_MAX, group * pieces * PATH_MAX), np.float32),
         loss=np.zeros((ROW_ALIGN,), np.float32),
-        near=np.zeros((near, size), np.float32) if near else None,
-        before=np.zeros((near, size), np.float32) if near else None,
-        workers=workers,
+        own_in=own_in,
+        own_y=own_y,
+        near=own_y.rows if negative == 0 and len(own_y.rows) else None,
         width=size if width is None else width,
         scale=np.ones((2, group), np.float32),
         hidden=np.zeros((group, size), np.float32),
         error=np.zeros((group, size), np.float32),
     )
-    return Scratch(*(_apart(part) if isinstance(part, np.ndarray) else part for part in made))
+    return Scratch(*(_apart(part) if isinstance(part, np.ndarray) and part is not made.near else part for part in made))

@@ -32,16 +32,16 @@ from .tiles import score, update
 from .walk import (
     AHEAD,
     NEXT,
-    borrow_nodes,
+    borrow,
     fill_pool,
     find_contexts,
+    give_back,
     next_sentence,
     noise_list,
     noise_outputs,
     path_list,
     prefetch_context,
     prefetch_paths,
-    return_nodes,
     window_of,
 )
 
@@ -70,6 +70,8 @@ def skipgram_ns(
     at = 0
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
+        borrow(w_in, scratch.own_in)
+        borrow(w_out, scratch.own_y)
         fill_pool(alias, rng, scratch)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
@@ -81,6 +83,8 @@ def skipgram_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
+        give_back(w_in, scratch.own_in)
+        give_back(w_out, scratch.own_y)
 
 
 @kernel
@@ -105,7 +109,8 @@ def skipgram_hs(
     at = 0
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
-        borrow_nodes(w_node, scratch.near, scratch.before)
+        borrow(w_in, scratch.own_in)
+        borrow(w_node, scratch.own_y)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
             for i in range(-3 * NEXT, 0):
@@ -115,7 +120,8 @@ def skipgram_hs(
                 outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
                 meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-        return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
+        give_back(w_in, scratch.own_in)
+        give_back(w_node, scratch.own_y)
 
 
 @kernel
@@ -142,6 +148,8 @@ def cbow_ns(
     at = 0
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
+        borrow(w_in, scratch.own_in)
+        borrow(w_out, scratch.own_y)
         fill_pool(alias, rng, scratch)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
@@ -153,6 +161,8 @@ def cbow_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
+        give_back(w_in, scratch.own_in)
+        give_back(w_out, scratch.own_y)
 
 
 @kernel
@@ -177,7 +187,8 @@ def cbow_hs(
     at = 0
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
-        borrow_nodes(w_node, scratch.near, scratch.before)
+        borrow(w_in, scratch.own_in)
+        borrow(w_node, scratch.own_y)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
             for i in range(-3 * NEXT, 0):
@@ -185,7 +196,8 @@ def cbow_hs(
             for i in range(0, n, options.group):
                 meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-        return_nodes(w_node, scratch.near, scratch.before, scratch.workers)
+        give_back(w_in, scratch.own_in)
+        give_back(w_node, scratch.own_y)
 
 
 # --- who meets whom ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ to numba.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -28,18 +29,28 @@ def pointer_at(b: ir.IRBuilder, base: ir.Value, offsets: ir.Value, index: ir.Val
 
 
 def row_at(b: ir.IRBuilder, matrix: Table, near: ir.Value | None, first: ir.Value, rows: ir.Value, index: ir.Value) -> ir.Value:
-    """The row whose number, int32 or int64, stands at rows[index]; from `first` on, where given, the copy of it in `near`."""
-    row = b.load(b.gep(rows, [index]))
-    row = row if row.type == I64 else b.sext(row, I64)
-    base = matrix.data
+    """The row that rows[index] names: a word's by its offset in floats, as int64; a node's by its number, as int32.
+
+    Nodes from `first` on, where given, are the copies in `near`.
+    """
+    if rows.type.pointee == I64:
+        return pointer_at(b, matrix.data, rows, index)
+    row, base = b.sext(b.load(b.gep(rows, [index])), I64), matrix.data
     if near is not None:  # counted from where its row 0 would be: nothing to subtract from each row
         start = b.gep(near, [b.mul(b.neg(first), matrix.columns)])
         base = b.select(b.icmp_signed(">=", row, first), start, base)
     return b.gep(base, [b.mul(row, matrix.columns)])
 
 
+def row_numpy(w: Any, offset: Any, size: int) -> Any:
+    """`size` floats from where `pointer_at` points, in numpy: by their address, for a copy of a row lies outside the matrix."""
+    return np.ctypeslib.as_array((ctypes.c_float * size).from_address(w.ctypes.data + 4 * int(offset)))
+
+
 def rows_numpy(w: Any, near: Any, first: Any, rows: Any, size: int) -> list[Any]:
     """The first `size` floats of each row that `row_at` finds, in numpy."""
+    if rows.dtype == np.int64:
+        return [row_numpy(w, offset, size) for offset in rows]
     return [(near[row - first] if near is not None and row >= first else w[row])[:size] for row in rows]
 
 
@@ -104,7 +115,7 @@ class Table:
         self.columns = builder.extract_value(array.shape, 1)
 
 
-def lower(emit: Callable[..., None], tables: tuple[int, ...] = ()) -> Callable[..., Any]:
+def lower(emit: Callable[..., ir.Value | None], tables: tuple[int, ...] = ()) -> Callable[..., Any]:
     """A numba code generator that hands `emit` array pointers, plain values, and None for None."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
@@ -114,7 +125,7 @@ def lower(emit: Callable[..., None], tables: tuple[int, ...] = ()) -> Callable[.
                 return Table(array, builder) if index in tables else array.data
             return None if isinstance(kind, types.NoneType) else value
 
-        emit(builder, *(plain(i, k, v) for i, (k, v) in enumerate(zip(signature.args, values, strict=True))))
-        return context.get_dummy_value()
+        made = emit(builder, *(plain(i, k, v) for i, (k, v) in enumerate(zip(signature.args, values, strict=True))))
+        return context.get_dummy_value() if made is None else made
 
     return codegen

@@ -30,7 +30,19 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import HIDDEN, PATH_MAX, simd
-from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
+from .emit import (
+    exp_minus,
+    gradient,
+    gradient_numpy,
+    loss_of,
+    lower,
+    pointer_at,
+    row_at,
+    row_numpy,
+    rows_numpy,
+    signs_numpy,
+    switch,
+)
 from .simd import I64, LANES, Vec
 
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
@@ -44,14 +56,15 @@ def _windows_numpy(i, count, reach, n):  # type: ignore[no-untyped-def]
 
 def _gather_numpy(w_x, rows, i, count, reach, n, scale, size, hidden):  # type: ignore[no-untyped-def]
     for c, places in enumerate(_windows_numpy(i, count, reach, n)):
-        hidden[c, :size] = np.sum([w_x.reshape(-1)[rows[j] : rows[j] + size] for j in places], axis=0) * scale[c]
+        hidden[c, :size] = np.sum([row_numpy(w_x, rows[j], size) for j in places], axis=0) * scale[c]
 
 
 def _scatter_numpy(w_x, rows, i, count, reach, n, locks, scale, size, error):  # type: ignore[no-untyped-def]
     for c, places in enumerate(_windows_numpy(i, count, reach, n)):
         for j in places:
             weight = scale[c] if locks is None else scale[c] * locks[j]
-            w_x.reshape(-1)[rows[j] : rows[j] + size] += error[c, :size] * weight
+            x = row_numpy(w_x, rows[j], size)
+            x += error[c, :size] * weight
 
 
 def _score_hidden_numpy(  # type: ignore[no-untyped-def]
@@ -69,11 +82,11 @@ def _update_hidden_numpy(hidden, error, first, count, w_y, y_row, own, at, n_y, 
     gs = g[: (first + count) * room].reshape(-1, room)[first:]
     h, errors = hidden[first : first + count, :size], error[first : first + count, :size]
     for c in range(count):
-        y = w_y[y_row[own + first + c]][:size]
+        y = row_numpy(w_y, y_row[own + first + c], size)
         errors[c] = gs[c, 0] * y
         y += gs[c, 0] * h[c]
     for m in range(n_y):
-        y = w_y[y_row[at + m]][:size]
+        y = row_numpy(w_y, y_row[at + m], size)
         errors += np.outer(gs[:, 1 + m], y)
         y += gs[:, 1 + m] @ h
 

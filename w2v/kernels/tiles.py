@@ -9,9 +9,9 @@ multiplicity n_cm: how many centres of the block's group train it; 0 for none. T
 
 A word that stands twice among the contexts, or twice among the noise words, is the same row twice and moves twice.
 Every micro-kernel is written twice: in numpy, which says what it does and stands in where the JIT is off, and as vectors.
-Input rows are addressed by their offset in floats from the start of the matrix, output rows by their number, which is turned
-into such an offset here; both in int64: matrices pass 2**31 elements. With `near`, output rows from number y_first on are the
-copies in it.
+Words' rows are addressed by their offset in floats from the start of the matrix, in int64: matrices pass 2**31 elements, and a
+thread's own copy of a row (walk.borrow) lies outside of them. The nodes of a path are addressed by number, as the tree has
+them; with `near`, those from number y_first on are the copies in it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,19 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import M_MAX, ROW_ALIGN, simd
-from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
+from .emit import (
+    exp_minus,
+    gradient,
+    gradient_numpy,
+    loss_of,
+    lower,
+    pointer_at,
+    row_at,
+    row_numpy,
+    rows_numpy,
+    signs_numpy,
+    switch,
+)
 from .simd import I64, LANES, Vec
 
 # Contexts of a tile. 2 x 8 sums take half of the registers of AVX-512, which reads memory once a cycle and multiplies once.
@@ -39,7 +51,7 @@ SLOTS = WIDE * M_MAX
 
 
 def _rows(w: Any, offsets: Any, size: int) -> Any:
-    return [w.reshape(-1)[o : o + size] for o in offsets]
+    return [row_numpy(w, offset, size) for offset in offsets]
 
 
 def _score_numpy(  # type: ignore[no-untyped-def]
@@ -66,8 +78,16 @@ def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y,
         y[m] += y_step[m]
 
 
+def _move_numpy(w, first, rows, before, share, count):  # type: ignore[no-untyped-def]
+    w[first : first + count] += share[:, np.newaxis] * (rows - before)
+
+
 def _ask_numpy(*_: Any) -> None:
     pass
+
+
+def _floats_between_numpy(one: Any, other: Any) -> int:
+    return int(other.ctypes.data - one.ctypes.data) // 4
 
 
 # --- vectors ----------------------------------------------------------------------------------------------------------
@@ -192,6 +212,24 @@ def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_
     switch(b, n_y, M_MAX, block)
 
 
+def _emit_move(b, w, first, rows, before, share, count):  # type: ignore[no-untyped-def]
+    size = rows.columns
+
+    def row(k: ir.Value, _: Any) -> list[Vec]:
+        factor, own, there = simd.splat(b, b.load(b.gep(share, [k]))), b.mul(k, size), b.mul(b.add(first, k), size)
+
+        def column(d: ir.Value, _: Any) -> list[Vec]:
+            at, to = (b.add(start, b.mul(d, I64(LANES))) for start in (own, there))
+            change = simd.load(b, rows.data, at) - simd.load(b, before, at)
+            simd.store(b, factor.fma(change, simd.load(b, w, to)), w, to)
+            return []
+
+        simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
+        return []
+
+    simd.loop(b, count, [], row)
+
+
 def _emit_ask_for_row(b, w, row, size):  # type: ignore[no-untyped-def]
     def line(k: ir.Value, _: Any) -> list[Vec]:
         simd.prefetch(b, w, b.add(row, b.mul(k, I64(ROW_ALIGN))))
@@ -204,11 +242,16 @@ def _emit_ask_for(b, array, offset):  # type: ignore[no-untyped-def]
     simd.prefetch(b, array, offset)
 
 
+def _emit_floats_between(b, one, other):  # type: ignore[no-untyped-def]
+    return b.sdiv(b.sub(b.ptrtoint(other, I64), b.ptrtoint(one, I64)), I64(4))
+
+
 # --- the two joined ---------------------------------------------------------------------------------------------------
 
 
 if numba.config.DISABLE_JIT:
-    score, update, ask_for_row, ask_for = _score_numpy, _update_numpy, _ask_numpy, _ask_numpy
+    score, update, move, floats_between = _score_numpy, _update_numpy, _move_numpy, _floats_between_numpy
+    ask_for_row = ask_for = _ask_numpy
 else:
     f32, i64, void = types.float32, types.int64, types.void
 
@@ -230,6 +273,11 @@ else:
         return void(*kinds), lower(_emit_update, tables=(4,))
 
     @intrinsic
+    def move(typingctx, w, first, rows, before, share, count):  # type: ignore[no-untyped-def]
+        """w[first + k] += share[k] (rows[k] - before[k]) for k < count, the number of `rows`."""
+        return void(w, i64, rows, before, share, i64), lower(_emit_move, tables=(2,))
+
+    @intrinsic
     def ask_for_row(typingctx, w, row, size):  # type: ignore[no-untyped-def]
         """Bring a row of `size` floats towards the core."""
         return void(w, i64, i64), lower(_emit_ask_for_row)
@@ -238,3 +286,8 @@ else:
     def ask_for(typingctx, array, offset):  # type: ignore[no-untyped-def]
         """Bring the line of the item at `offset` from the start of an array towards the core."""
         return void(array, i64), lower(_emit_ask_for)
+
+    @intrinsic
+    def floats_between(typingctx, one, other):  # type: ignore[no-untyped-def]
+        """From the start of an array to that of another, in floats."""
+        return i64(one, other), lower(_emit_floats_between)

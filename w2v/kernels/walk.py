@@ -9,7 +9,7 @@ import numpy as np
 
 from . import POOL, RING, ROW_ALIGN, Outputs, ops
 from .jit import helper, part
-from .tiles import ask_for, ask_for_row
+from .tiles import ask_for, ask_for_row, floats_between, move
 
 AHEAD = 2  # groups between choosing output rows and using them: below RING
 NEXT = 2  # centres between asking for the rows of a path and using them
@@ -19,6 +19,27 @@ PLACE_BITS = np.uint64(POOL - 1)
 WORDS, NOISE = 0, 1  # the two streams of `rng`: words kept and windows; noise words
 
 draw, below, is_kept, alias_draw = helper(ops.draw), helper(ops.below), helper(ops.is_kept), helper(ops.alias_draw)
+
+
+@helper
+def borrow(w, copies):
+    """Copy rows twice: to work on, and to tell what has changed."""
+    copies.shift[0] = floats_between(w, copies.rows)
+    for k in range(copies.rows.shape[0]):
+        for d in range(w.shape[1]):
+            copies.rows[k, d] = copies.before[k, d] = w[copies.first + k, d]
+
+
+@helper
+def give_back(w, copies):
+    """Add to the matrix what has become of the copies: of each change the share that `copies` names."""
+    move(w, copies.first, copies.rows, copies.before, copies.share, copies.rows.shape[0])
+
+
+@helper
+def offset_of(word, stride, copies):
+    """Where the row of a word stands, in floats from the start of its matrix: if the thread has a copy, where that does."""
+    return word * stride + np.int64(word < copies.rows.shape[0]) * copies.shift[0]  # no branch: it would be mispredicted
 
 
 @part
@@ -37,7 +58,7 @@ def next_sentence(tokens, at, end, keep, w_in, lock, options, rng, scratch):
         # a draw has two independent halves: the low one keeps or drops, the high one makes the window
         bits = draw(rng, WORDS)
         scratch.words[n] = word
-        scratch.rows[n] = word * stride
+        scratch.rows[n] = offset_of(word, stride, scratch.own_in)
         scratch.reach[n] = options.window - options.shrink * below(bits, options.window)
         if lock is not None:
             scratch.locks[n] = lock[word]
@@ -74,13 +95,14 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
     for k in range(group):
         word = np.int64(scratch.words[min(i + k, n - 1)])
         seen |= 1 << (word & 63)
-        ask_for_row(w_out, word * stride, stride)
-        scratch.y_row[at + k] = word
+        row = offset_of(word, stride, scratch.own_y)
+        ask_for_row(w_out, row, stride)
+        scratch.y_row[at + k] = row
         scratch.sign[at + k] = np.float32(i + k < n)
     fresh = alias_draw(draw(rng, NOISE), alias)
     scratch.pool[scratch.turn[0] & (POOL - 1)] = fresh  # the oldest makes room
     scratch.turn[0] += 1
-    ask_for_row(w_out, fresh * stride, stride)
+    ask_for_row(w_out, offset_of(fresh, stride, scratch.own_y), stride)
     bits = draw(rng, NOISE)
     ask_for_noise(alias, rng)
     place, step = np.int64(bits & PLACE_BITS), np.int64((bits >> ops.S32) & PLACE_BITS) | 1  # odd: no place comes twice
@@ -90,7 +112,7 @@ def noise_outputs(i, n, alias, w_out, options, rng, scratch):
         if (seen >> (word & 63)) & 1:  # few others have the same last bits
             for j in range(i, min(i + group, n)):
                 clash |= word == scratch.words[j]
-        scratch.y_row[k] = word
+        scratch.y_row[k] = offset_of(word, stride, scratch.own_y)
         scratch.sign[k] = np.float32(0) if clash else np.float32(-1)
 
 
@@ -106,43 +128,15 @@ def path_list(i, tree, w_node, scratch):
     """Outputs of centre i: the inner nodes of its Huffman path, as they stand in the tree."""
     word = np.int64(scratch.words[i])
     at, nodes = tree.offsets[word], tree.offsets[word + 1] - tree.offsets[word]
-    return Outputs(tree.points, tree.codes, at, nodes, scratch.near, w_node.shape[0] - near_count(scratch.near))
-
-
-@helper
-def near_count(near):
-    """How many nodes it has copies of."""
-    return 0 if near is None else near.shape[0]
-
-
-@helper
-def borrow_nodes(w_node, near, before):
-    """Copy the nodes nearest the root, whose numbers are the highest, twice: to work on, and to tell what has changed."""
-    if near is not None:
-        first = w_node.shape[0] - near.shape[0]
-        for k in range(near.shape[0]):
-            for d in range(near.shape[1]):
-                near[k, d] = before[k, d] = w_node[first + k, d]
-
-
-@helper
-def return_nodes(w_node, near, before, workers):
-    """Add this thread's share of what has become of its copies: among all threads, the mean of their changes.
-
-    Not the sum: by so many steps each thread brings a node near where it wants it, and the sum would overshoot.
-    """
-    if near is not None:
-        first, share = w_node.shape[0] - near.shape[0], np.float32(1) / np.float32(workers)
-        for k in range(near.shape[0]):
-            for d in range(near.shape[1]):
-                w_node[first + k, d] += share * (near[k, d] - before[k, d])
+    return Outputs(tree.points, tree.codes, at, nodes, scratch.near, scratch.own_y.first)
 
 
 @helper
 def prefetch_paths(i, n, tree, w_node, scratch):
     """Ask for the rows of the path NEXT centres from i; well before that for the path itself, and where it stands."""
     stride = w_node.shape[1]
-    hot = HOT_NODES if scratch.near is None else near_count(scratch.near)  # other threads have the other ones in their caches
+    # other threads have the ones beyond the copies in their caches
+    hot = HOT_NODES if scratch.near is None else scratch.own_y.rows.shape[0]
     if i + 3 * NEXT < n:
         ask_for(tree.offsets, np.int64(scratch.words[i + 3 * NEXT]))
     if 0 <= i + 2 * NEXT < n:
