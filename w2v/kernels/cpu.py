@@ -17,8 +17,9 @@ two calls has left all caches by then: when every chunk was a call, it took .15 
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
-The nodes nearest the Huffman root are no sparse updates: every thread would write them all the time, and their lines would go
-to and fro between the caches. Each of several threads works on copies, and gives back its changes at the end of the chunk.
+The rows of the most frequent words and of the nodes nearest the Huffman root are no sparse updates: every thread would write
+them all the time, and their lines would go to and fro between the caches. Each of several threads works on copies, and gives
+back its changes at the end of the chunk: copies.py.
 """
 
 from __future__ import annotations
