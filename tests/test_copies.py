@@ -76,3 +76,12 @@ def test_which_rows_are_copied():
     assert (nodes.first, len(nodes.rows)) == (1000 - OWN_NODES, OWN_NODES)
     assert (few.first, len(few.rows)) == (0, 3)
     assert set(nodes.share.tolist()) == {0.5}
+
+
+@pytest.mark.parametrize("exponent", [-300, 0, 300])
+def test_visits_are_finite_whatever_the_exponent(exponent):
+    counts = np.array([10**9, 5, 1, 0])
+    visits = count_visits(counts, np.full(4, ALWAYS, np.uint32), TrainConfig(ns_exponent=exponent))
+    assert np.isfinite(visits.inputs).all()
+    assert np.isfinite(visits.outputs).all()
+    assert visits.outputs[3] == 0

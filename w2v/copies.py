@@ -14,7 +14,7 @@ import numpy as np
 
 from .config import TrainConfig
 from .kernels import Copies, make_copies
-from .sampling import ALWAYS
+from .sampling import ALWAYS, noise_shares
 
 # A quarter of an English text's words after subsampling, and .86 of all meetings of two threads in a row (frequencies squared).
 # With 128 two threads take as long; with 256 .01 to .02 longer, for what they give back costs more than it saves (a Zen 3).
@@ -37,10 +37,8 @@ def count_visits(counts: Any, keep: Any, config: TrainConfig) -> Visits:
 
     A noise word is drawn `negative` times for each centre, and meets the same.
     """
-    counts = np.asarray(counts, np.float64)
-    kept = counts / counts.sum() * (keep / ALWAYS)
-    noise = np.where(counts > 0, np.maximum(counts, 1) ** config.ns_exponent, 0.0)
-    uses = kept + kept.sum() * config.negative * noise / noise.sum()
+    kept = counts / max(np.sum(counts), 1) * (keep / ALWAYS)
+    uses = kept + kept.sum() * config.negative * noise_shares(counts, config.ns_exponent)
     reach = config.window + 1 if config.shrink_windows else 2 * config.window
     return Visits(kept[:OWN_WORDS] * reach, uses[:OWN_WORDS] * (reach if config.sg else 1))
 

@@ -46,16 +46,22 @@ def alias_table(counts: ArrayLike, exponent: float) -> NDArray[np.uint32]:
     A draw takes a slot i at random, gives i itself with probability table[i, 0] / 2**32, and table[i, 1] otherwise.
     Words that never occur are never drawn, whatever the exponent (ConfigError where no word occurs).
     """
+    shares = noise_shares(counts, exponent)
+    if not shares.any():
+        raise ConfigError("no word of the vocabulary has a count, so there is no noise to draw from")
+    table = np.empty((shares.size, 2), np.uint32)
+    _pair_up(shares * shares.size, np.empty(shares.size, np.uint32), table)
+    return table
+
+
+def noise_shares(counts: ArrayLike, exponent: float) -> NDArray[np.float64]:
+    """Each word's share of the noise, count ** exponent over the sum of all; (V,). 0 for words that never occur."""
     counts = np.asarray(counts, np.int64)
     occurs = counts > 0
-    if not occurs.any():
-        raise ConfigError("no word of the vocabulary has a count, so there is no noise to draw from")
     logs = np.log(np.maximum(counts, 1)) * exponent
-    shares = np.where(occurs, np.exp(logs - logs[occurs].max()), 0.0)  # the largest is 1: no exponent overflows
-    shares *= counts.size / shares.sum()
-    table = np.empty((counts.size, 2), np.uint32)
-    _pair_up(shares, np.empty(counts.size, np.uint32), table)
-    return table
+    shares = np.where(occurs, np.exp(logs - logs[occurs].max(initial=-np.inf)), 0.0)  # the largest is 1: no exponent overflows
+    shares /= max(shares.sum(), 1.0)
+    return shares
 
 
 @kernel
