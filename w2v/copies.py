@@ -38,7 +38,8 @@ def count_visits(counts: Any, keep: Any, config: TrainConfig) -> Visits:
     A noise word is drawn `negative` times for each centre, and meets the same.
     """
     kept = counts / max(np.sum(counts), 1) * (keep / ALWAYS)
-    uses = kept + kept.sum() * config.negative * noise_shares(counts, config.ns_exponent)
+    noise = noise_shares(counts, config.ns_exponent) if config.negative else 0.0
+    uses = kept + kept.sum() * config.negative * noise
     reach = config.window + 1 if config.shrink_windows else 2 * config.window
     return Visits(kept[:OWN_WORDS] * reach, uses[:OWN_WORDS] * (reach if config.sg else 1))
 

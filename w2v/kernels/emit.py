@@ -42,15 +42,11 @@ def row_at(b: ir.IRBuilder, matrix: Table, near: ir.Value | None, first: ir.Valu
     return b.gep(base, [b.mul(row, matrix.columns)])
 
 
-def row_numpy(w: Any, offset: Any, size: int) -> Any:
-    """`size` floats from where `pointer_at` points, in numpy: by their address, for a copy of a row lies outside the matrix."""
-    return np.ctypeslib.as_array((ctypes.c_float * size).from_address(w.ctypes.data + 4 * int(offset)))
-
-
 def rows_numpy(w: Any, near: Any, first: Any, rows: Any, size: int) -> list[Any]:
     """The first `size` floats of each row that `row_at` finds, in numpy."""
-    if rows.dtype == np.int64:
-        return [row_numpy(w, offset, size) for offset in rows]
+    if rows.dtype == np.int64:  # by their address, for a copy of a row lies outside the matrix
+        floats, start = ctypes.c_float * size, w.ctypes.data
+        return [np.ctypeslib.as_array(floats.from_address(start + 4 * offset)) for offset in rows.tolist()]
     return [(near[row - first] if near is not None and row >= first else w[row])[:size] for row in rows]
 
 

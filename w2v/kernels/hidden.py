@@ -30,19 +30,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import HIDDEN, PATH_MAX, simd
-from .emit import (
-    exp_minus,
-    gradient,
-    gradient_numpy,
-    loss_of,
-    lower,
-    pointer_at,
-    row_at,
-    row_numpy,
-    rows_numpy,
-    signs_numpy,
-    switch,
-)
+from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
@@ -56,14 +44,13 @@ def _windows_numpy(i, count, reach, n):  # type: ignore[no-untyped-def]
 
 def _gather_numpy(w_x, rows, i, count, reach, n, scale, size, hidden):  # type: ignore[no-untyped-def]
     for c, places in enumerate(_windows_numpy(i, count, reach, n)):
-        hidden[c, :size] = np.sum([row_numpy(w_x, rows[j], size) for j in places], axis=0) * scale[c]
+        hidden[c, :size] = np.sum(rows_numpy(w_x, None, 0, rows[places], size), axis=0) * scale[c]
 
 
 def _scatter_numpy(w_x, rows, i, count, reach, n, locks, scale, size, error):  # type: ignore[no-untyped-def]
     for c, places in enumerate(_windows_numpy(i, count, reach, n)):
-        for j in places:
+        for j, x in zip(places, rows_numpy(w_x, None, 0, rows[places], size), strict=True):
             weight = scale[c] if locks is None else scale[c] * locks[j]
-            x = row_numpy(w_x, rows[j], size)
             x += error[c, :size] * weight
 
 
@@ -81,12 +68,10 @@ def _score_hidden_numpy(  # type: ignore[no-untyped-def]
 def _update_hidden_numpy(hidden, error, first, count, w_y, y_row, own, at, n_y, size, g, room):  # type: ignore[no-untyped-def]
     gs = g[: (first + count) * room].reshape(-1, room)[first:]
     h, errors = hidden[first : first + count, :size], error[first : first + count, :size]
-    for c in range(count):
-        y = row_numpy(w_y, y_row[own + first + c], size)
+    for c, y in enumerate(rows_numpy(w_y, None, 0, y_row[own + first : own + first + count], size)):
         errors[c] = gs[c, 0] * y
         y += gs[c, 0] * h[c]
-    for m in range(n_y):
-        y = row_numpy(w_y, y_row[at + m], size)
+    for m, y in enumerate(rows_numpy(w_y, None, 0, y_row[at : at + n_y], size)):
         errors += np.outer(gs[:, 1 + m], y)
         y += gs[:, 1 + m] @ h
 

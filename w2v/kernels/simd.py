@@ -192,10 +192,10 @@ def store(builder: ir.IRBuilder, vec: Vec, pointer: ir.Value, offset: ir.Value) 
     builder.store(vec.value, where).align = 4
 
 
-def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None:
+def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value, *, write: bool) -> None:
     """Ask for the cache line at pointer + offset (in items) to come into L2: L1 is full of the rows at work.
 
-    With AVX-512 to be read, though rows are written to, too: asked for as one's own (prefetchw) a line comes into L1, and the
+    With AVX-512 to be read, even what will be written to: asked for as one's own (prefetchw) a line comes into L1, and the
     kernels take 1.04 to 1.18 times as long with one thread, up to 1.12 with two (a Zen 4; median of 6 to 12 workers, D=100 and
     300). On a Zen 3, with AVX2, they take as long with one thread, and with two .96 to .99 of the time.
     """
@@ -203,7 +203,7 @@ def prefetch(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> None
     kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     where = builder.bitcast(builder.gep(pointer, [offset]), byte)
-    builder.call(function, [where, I32(int(LANES < 16)), I32(2), I32(1)])  # as one's own, or to be read; into L2; data
+    builder.call(function, [where, I32(int(write and LANES < 16)), I32(2), I32(1)])  # as one's own or not; into L2; data
 
 
 def loop(builder: ir.IRBuilder, count: ir.Value, carried: Sequence[Vec], body: Callable[..., Sequence[Vec]]) -> list[Vec]:

@@ -26,19 +26,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import M_MAX, ROW_ALIGN, simd
-from .emit import (
-    exp_minus,
-    gradient,
-    gradient_numpy,
-    loss_of,
-    lower,
-    pointer_at,
-    row_at,
-    row_numpy,
-    rows_numpy,
-    signs_numpy,
-    switch,
-)
+from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
 # Contexts of a tile. 2 x 8 sums take half of the registers of AVX-512, which reads memory once a cycle and multiplies once.
@@ -50,14 +38,10 @@ SLOTS = WIDE * M_MAX
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
 
 
-def _rows(w: Any, offsets: Any, size: int) -> Any:
-    return [row_numpy(w, offset, size) for offset in offsets]
-
-
 def _score_numpy(  # type: ignore[no-untyped-def]
     w_x, x_off, x_mask, n_x, w_y, near, y_first, y_row, y_at, n_y, sign, counts, column, lr, clamp, skip, size, g, loss
 ):
-    x = np.stack(_rows(w_x, x_off[:n_x], size))
+    x = np.stack(rows_numpy(w_x, None, 0, x_off[:n_x], size))
     y = np.stack(rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size))
     s = signs_numpy(sign[y_at : y_at + n_y])
     n = counts[x_mask[:n_x], column : column + n_y]
@@ -68,7 +52,7 @@ def _score_numpy(  # type: ignore[no-untyped-def]
 
 
 def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y, size, g):  # type: ignore[no-untyped-def]
-    x, y = _rows(w_x, x_off[:n_x], size), rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size)
+    x, y = rows_numpy(w_x, None, 0, x_off[:n_x], size), rows_numpy(w_y, near, y_first, y_row[y_at : y_at + n_y], size)
     gs = g[: n_x * M_MAX].reshape(n_x, M_MAX)[:, :n_y]
     x_step, y_step = gs @ np.stack(y), np.zeros((n_y, size), np.float32)
     for c in range(n_x):  # a word that is a context twice is the same row twice: y_m meets it as it then is
@@ -232,14 +216,14 @@ def _emit_move(b, w, first, rows, before, share, count):  # type: ignore[no-unty
 
 def _emit_ask_for_row(b, w, row, size):  # type: ignore[no-untyped-def]
     def line(k: ir.Value, _: Any) -> list[Vec]:
-        simd.prefetch(b, w, b.add(row, b.mul(k, I64(ROW_ALIGN))))
+        simd.prefetch(b, w, b.add(row, b.mul(k, I64(ROW_ALIGN))), write=True)
         return []
 
     simd.loop(b, b.sdiv(b.add(size, I64(ROW_ALIGN - 1)), I64(ROW_ALIGN)), [], line)
 
 
 def _emit_ask_for(b, array, offset):  # type: ignore[no-untyped-def]
-    simd.prefetch(b, array, offset)
+    simd.prefetch(b, array, offset, write=False)
 
 
 def _emit_floats_between(b, one, other):  # type: ignore[no-untyped-def]
@@ -284,7 +268,7 @@ else:
 
     @intrinsic
     def ask_for(typingctx, array, offset):  # type: ignore[no-untyped-def]
-        """Bring the line of the item at `offset` from the start of an array towards the core."""
+        """Bring the line of the item at `offset` from the start of an array towards the core, to be read."""
         return void(array, i64), lower(_emit_ask_for)
 
     @intrinsic
