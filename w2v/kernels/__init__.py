@@ -74,7 +74,7 @@ class Copies(NamedTuple):
     rows: Any  # (H, S) float32
     before: Any  # (H, S) float32: the same as they were when the chunk began
     share: Any  # (H,) float32: how much of its change each gives back at the end of the chunk
-    shift: Any  # (1,) int64: floats from a row of the matrix to its copy
+    shift: Any  # (2,) int64: floats from a row of the matrix to where it is worked on: 0 without a copy, else to the copy
 
 
 class Scratch(NamedTuple):
@@ -147,7 +147,7 @@ def make_copies(size: int, first: int = 0, share: Any = ()) -> Copies:
     """Room for copies of rows of `size` floats from row `first` on: as many as `share` has numbers."""
     given = np.array(share, np.float32)
     rows, before = aligned((len(given), size)), aligned((len(given), size))
-    return Copies(first, rows, before, _apart(given), aligned((1,), np.int64))
+    return Copies(first, rows, before, _apart(given), aligned((2,), np.int64))
 
 
 def make_scratch(
