@@ -142,8 +142,9 @@ def call(
     else:
         outputs, negative = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX), 0
         first = max(len(w_y) - own, 0)  # nodes nearest the root are the last
-    own_in = make_copies(size, 0, np.full(min(own, len(w_in)), share))
-    own_y = make_copies(size, first, np.full(min(own, len(w_y)), share))
+    visits, threads = 0 if share == 1 else 1e9, round(1 / share)  # many: the mean of the threads' changes counts
+    own_in = make_copies(size, 0, np.full(min(own, len(w_in)), visits), threads)
+    own_y = make_copies(size, first, np.full(min(own, len(w_y)), visits), threads)
     scratch = make_scratch(len(tokens), outputs, size, options.group, negative, own_in, own_y, width)
     stats = np.zeros((1, 3))
     ends, rates = np.array([len(tokens)]), np.array([lr], np.float32)

@@ -1,8 +1,9 @@
-"""Rows that each of several threads has copies of: which, and how much of their changes goes back to the matrices.
+"""Rows that each of several threads has copies of: which, and how often a thread meets them.
 
 Threads write to the same matrices without locks, which is harmless where they seldom meet (Hogwild). The rows of the most
 frequent words, and of the nodes nearest the Huffman root, all of them write all the time: the lines of these rows would go to
-and fro between the caches. So each thread works on copies, and gives back its changes at the end of every chunk.
+and fro between the caches. So each thread works on copies, and gives back its changes at the end of every call of a kernel, of
+up to STINT chunks (worker.py). How much of them is in ops.share_given.
 """
 
 from __future__ import annotations
@@ -13,59 +14,47 @@ from typing import Any
 import numpy as np
 
 from .config import TrainConfig
-from .kernels import Copies, make_copies
+from .kernels import Tree
 from .sampling import ALWAYS, noise_shares
 
-# A quarter of an English text's words after subsampling, and .86 of all meetings of two threads in a row (frequencies squared).
-# With 128 two threads take as long; with 256 .01 to .02 longer, for what they give back costs more than it saves (a Zen 3).
-OWN_WORDS = 64
-# The 256th lies on 40 paths a chunk. Two threads over one, skip-gram and CBOW: 1.5 and .9 without copies, 1.7 and 1.5 with 64,
-# 1.8 and 1.7 with 256, no more with 1024.
-OWN_NODES = 256
+# Two threads, time with 64 words and 256 nodes = 1 (a Zen 4): with 128 and 512 CBOW .95, by paths .96, skip-gram by paths .98;
+# with 256 and 1024 .93, .94, .98; with 512 and 2048 no less. Given back after every chunk, 256 and 1024 take .01 to .04 more.
+OWN_WORDS = 256
+OWN_NODES = 1024
+BLOCK = 1 << 16  # words whose paths are looked at at once
 
 
 @dataclass
 class Visits:
-    """How often a thread meets the rows of the OWN_WORDS most frequent words, (H,) each, for every token of the text."""
+    """How often a thread meets each row, for every token of the text: of the most frequent words, and of the last nodes."""
 
-    inputs: Any
-    outputs: Any
+    inputs: Any  # (H,), H = OWN_WORDS or all words
+    outputs: Any  # (H,)
+    nodes: Any  # (N,), N = OWN_NODES or all nodes; none without a tree
 
 
-def count_visits(counts: Any, keep: Any, config: TrainConfig) -> Visits:
+def count_visits(counts: Any, keep: Any, tree: Tree | None, config: TrainConfig) -> Visits:
     """A word that subsampling keeps is a context of each centre in reach; as output it meets its own contexts, or their mean.
 
-    A noise word is drawn `negative` times for each centre, and meets the same.
+    A noise word is drawn `negative` times for each centre, and meets the same; so does every node of a centre's path.
     """
     kept = counts / max(np.sum(counts), 1) * (keep / ALWAYS)
     noise = noise_shares(counts, config.ns_exponent) if config.negative else 0.0
     uses = kept + kept.sum() * config.negative * noise
     reach = config.window + 1 if config.shrink_windows else 2 * config.window
-    return Visits(kept[:OWN_WORDS] * reach, uses[:OWN_WORDS] * (reach if config.sg else 1))
+    nodes = np.zeros(0) if tree is None else _pass_nodes(tree, kept)
+    met = reach if config.sg else 1
+    return Visits(kept[:OWN_WORDS] * reach, uses[:OWN_WORDS] * met, nodes * met)
 
 
-def word_copies(visits: Any, config: TrainConfig, size: int, longest: int, threads: int) -> Copies:
-    """Copies of the rows of the most frequent words for one of so many threads; `longest`: tokens of a chunk."""
-    return make_copies(size, 0, shares(visits * longest, config.start_alpha, threads)) if threads > 1 else make_copies(size)
-
-
-def node_copies(nodes: int, size: int, threads: int) -> Copies:
-    """Copies of the nodes nearest the root, whose numbers are the highest.
-
-    The mean of all threads' changes goes back, not the sum: by so many steps each thread brings a node near where it wants it,
-    and the sum would overshoot.
-    """
-    count = min(OWN_NODES, nodes) if threads > 1 else 0
-    return make_copies(size, nodes - count, np.full(count, 1 / threads))
-
-
-def shares(visits: Any, alpha: float, threads: int) -> Any:
-    """How much of its change a row gives back that a thread meets so many times a chunk; all threads meet it as often.
-
-    A step takes away a share of the distance from where the thread wants the row, at most alpha / 4 for a row met of length 1
-    (the curvature of log sigma): of all steps of a chunk exp(-a) is left, a = visits alpha / 4. Were all chunks trained one
-    after another, exp(-threads a) were left. The sum of the threads' changes, times this share, leaves the same: all of a
-    change where visits are few, and the mean of the threads' changes where each brings the row where it wants it.
-    """
-    a = np.maximum(visits * alpha / 4, 1e-9)
-    return np.expm1(-threads * a) / (threads * np.expm1(-a))
+def _pass_nodes(tree: Tree, kept: Any) -> Any:
+    """How often the paths of words that are kept so often pass each of the nodes nearest the root, the last."""
+    nodes = len(kept) - 1
+    count = min(OWN_NODES, nodes)
+    passed = np.zeros(count)
+    for word in range(0, len(kept), BLOCK):
+        offsets = tree.offsets[word : word + BLOCK + 1]
+        places = tree.points[offsets[0] : offsets[-1]] - (nodes - count)
+        words, near = np.repeat(kept[word : word + BLOCK], np.diff(offsets)), places >= 0
+        passed += np.bincount(places[near], words[near], count)
+    return passed

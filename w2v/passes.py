@@ -29,18 +29,18 @@ class Tables:
     alias: Any
     tree: Tree | None
     outputs: int  # most output rows of a centre's group
-    visits: Visits
+    visits: Visits | None  # None: one thread
 
 
 def make_tables(counts: Any, config: TrainConfig) -> Tables:
     """Tables for words that occur `counts` (V,) times."""
-    keep = sampling.keep_thresholds(counts, config.sample)
+    keep, tree = sampling.keep_thresholds(counts, config.sample), build_tree(counts) if config.hs else None
     return Tables(
         keep=keep,
         alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
-        tree=build_tree(counts) if config.hs else None,
+        tree=tree,
         outputs=config.noise_group + config.negative,
-        visits=count_visits(counts, keep, config),
+        visits=count_visits(counts, keep, tree, config) if config.threads > 1 and not config.deterministic else None,
     )
 
 

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import TrainConfig
-from .copies import node_copies, word_copies
-from .kernels import M_MAX, Scratch, aligned, make_scratch
+from .kernels import M_MAX, Scratch, aligned, make_copies, make_scratch
 from .passes import Pass, Tables
 from .weights import Weights
 
@@ -56,9 +55,12 @@ def _make_scratch(path: Pass, config: TrainConfig, weights: Weights, tables: Tab
     from .kernels.simd import whole
 
     size, width, group = weights.w_in.shape[1], whole(config.vector_size), path.options.group
-    own_in = word_copies(tables.visits.inputs, config, size, longest, threads)
+    visits = tables.visits if threads > 1 else None
+    own_in = None if visits is None else make_copies(size, 0, visits.inputs, threads)
     if path.noise:
-        own_out = word_copies(tables.visits.outputs, config, size, longest, threads)
+        own_out = None if visits is None else make_copies(size, 0, visits.outputs, threads)
         return make_scratch(longest, tables.outputs, size, group, config.negative, own_in, own_out, width)
-    deepest, own_y = int(np.diff(path.outputs.offsets).max(initial=1)), node_copies(len(path.w_y), size, threads)
+    deepest = int(np.diff(path.outputs.offsets).max(initial=1))
+    # nodes nearest the root are the last
+    own_y = None if visits is None else make_copies(size, len(path.w_y) - len(visits.nodes), visits.nodes, threads)
     return make_scratch(longest, max(deepest, M_MAX), size, group, own_in=own_in, own_y=own_y, width=width)

@@ -72,8 +72,9 @@ class Copies(NamedTuple):
 
     first: int
     rows: Any  # (H, S) float32
-    before: Any  # (H, S) float32: the same as they were when the chunk began
-    share: Any  # (H,) float32: how much of its change each gives back at the end of the chunk
+    before: Any  # (H, S) float32: the same as they were when the call began
+    visits: Any  # (H,) float32: how often a thread meets each, for every token
+    threads: int
     shift: Any  # (2,) int64: floats from a row of the matrix to where it is worked on: 0 without a copy, else to the copy
 
 
@@ -143,11 +144,10 @@ def make_counts(group: int, negative: int, outputs: int) -> Any:
     return counts
 
 
-def make_copies(size: int, first: int = 0, share: Any = ()) -> Copies:
-    """Room for copies of rows of `size` floats from row `first` on: as many as `share` has numbers."""
-    given = np.array(share, np.float32)
-    rows, before = aligned((len(given), size)), aligned((len(given), size))
-    return Copies(first, rows, before, _apart(given), aligned((2,), np.int64))
+def make_copies(size: int, first: int = 0, visits: Any = (), threads: int = 1) -> Copies:
+    """Room for copies of rows of `size` floats from row `first` on: as many as `visits` has numbers."""
+    rows, before = aligned((len(visits), size)), aligned((len(visits), size))
+    return Copies(first, rows, before, _apart(np.array(visits, np.float32)), threads, aligned((2,), np.int64))
 
 
 def make_scratch(

@@ -19,7 +19,7 @@ Threads run these kernels at once on the same matrices, without locks: a row tha
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
 The rows of the most frequent words and of the nodes nearest the Huffman root are no sparse updates: every thread would write
 them all the time, and their lines would go to and fro between the caches. Each of several threads works on copies, and gives
-back its changes at the end of the chunk: copies.py.
+back its changes at the end of the call: copies.py.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def skipgram_ns(
     (Mikolov et al. 2013b, eq. 4). All contexts of a centre share its noise words (Ji et al. 2016, arXiv:1604.04661).
     """
     at = 0
+    borrow(w_in, scratch.own_in)
+    borrow(w_out, scratch.own_y)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
-        borrow(w_in, scratch.own_in)
-        borrow(w_out, scratch.own_y)
         fill_pool(alias, rng, scratch)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
@@ -84,8 +84,8 @@ def skipgram_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-        give_back(w_in, scratch.own_in)
-        give_back(w_out, scratch.own_y)
+    give_back(w_in, scratch.own_in, ends, rates)
+    give_back(w_out, scratch.own_y, ends, rates)
 
 
 @kernel
@@ -108,10 +108,10 @@ def skipgram_hs(
     sum_j log sigma((1 - 2 b_j) w_in[c] . w_node[j])          (Mikolov et al. 2013b, eq. 3)
     """
     at = 0
+    borrow(w_in, scratch.own_in)
+    borrow(w_node, scratch.own_y)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
-        borrow(w_in, scratch.own_in)
-        borrow(w_node, scratch.own_y)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
             for i in range(-3 * NEXT, 0):
@@ -121,8 +121,8 @@ def skipgram_hs(
                 outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
                 meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-        give_back(w_in, scratch.own_in)
-        give_back(w_node, scratch.own_y)
+    give_back(w_in, scratch.own_in, ends, rates)
+    give_back(w_node, scratch.own_y, ends, rates)
 
 
 @kernel
@@ -147,10 +147,10 @@ def cbow_ns(
     The error of h goes back to every context row whole, or divided by their number: config.CbowGradient.
     """
     at = 0
+    borrow(w_in, scratch.own_in)
+    borrow(w_out, scratch.own_y)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
-        borrow(w_in, scratch.own_in)
-        borrow(w_out, scratch.own_y)
         fill_pool(alias, rng, scratch)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
@@ -162,8 +162,8 @@ def cbow_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-        give_back(w_in, scratch.own_in)
-        give_back(w_out, scratch.own_y)
+    give_back(w_in, scratch.own_in, ends, rates)
+    give_back(w_out, scratch.own_y, ends, rates)
 
 
 @kernel
@@ -186,10 +186,10 @@ def cbow_hs(
     sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
     """
     at = 0
+    borrow(w_in, scratch.own_in)
+    borrow(w_node, scratch.own_y)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
-        borrow(w_in, scratch.own_in)
-        borrow(w_node, scratch.own_y)
         while at < ends[chunk]:
             n, at = next_sentence(tokens, at, ends[chunk], keep, w_in, lock, options, rng, scratch)
             for i in range(-3 * NEXT, 0):
@@ -197,8 +197,8 @@ def cbow_hs(
             for i in range(0, n, options.group):
                 meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-        give_back(w_in, scratch.own_in)
-        give_back(w_node, scratch.own_y)
+    give_back(w_in, scratch.own_in, ends, rates)
+    give_back(w_node, scratch.own_y, ends, rates)
 
 
 # --- who meets whom ---------------------------------------------------------------------------------------------------

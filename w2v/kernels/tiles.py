@@ -8,6 +8,13 @@ multiplicity n_cm: how many centres of the block's group train it; 0 for none. T
     x_c += sum_m g_cm y_m      y_m += sum_c g_cm x_c           right-hand sides: the values before the block (`update`)
 
 A word that stands twice among the contexts, or twice among the noise words, is the same row twice and moves twice.
+A thread's copy of a row gives back a share s of its change. A step takes away a part of the distance from where the thread
+wants the row, at most lr / 4 for a row met of length 1 (the curvature of log sigma); with a the sum of these parts, exp(-a) of
+the distance is left by all steps of a thread, and exp(-T a) were left, were those of all T threads done one after another. The
+sum of the threads' changes, times s, leaves as much: all of a change counts where steps are few, the threads' mean where many.
+
+    s = (1 - exp(-T a)) / (T (1 - exp(-a)))                                                                        (`move`)
+
 Every micro-kernel is written twice: in numpy, which says what it does and stands in where the JIT is off, and as vectors.
 Words' rows are addressed by their offset in floats from the start of the matrix, in int64: matrices pass 2**31 elements, and a
 thread's own copy of a row (walk.borrow) lies outside of them. The nodes of a path are addressed by number, as the tree has
@@ -33,6 +40,7 @@ from .simd import I64, LANES, Vec
 # With fewer registers a context comes alone: output rows are then operands in memory, which takes a third fewer instructions.
 WIDE = 2 if LANES == 16 else 1
 SLOTS = WIDE * M_MAX
+FEW = 1e-3  # steps that take away less than this count as so many: 1 - exp(-a) is exact to .003 of itself then
 
 
 # --- numpy: what each micro-kernel does -------------------------------------------------------------------------------
@@ -62,7 +70,9 @@ def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y,
         y[m] += y_step[m]
 
 
-def _move_numpy(w, first, rows, before, share, count):  # type: ignore[no-untyped-def]
+def _move_numpy(w, first, rows, before, visits, way, threads, count):  # type: ignore[no-untyped-def]
+    a = np.maximum(visits * way, np.float32(FEW))
+    share = np.expm1(-threads * a) / (threads * np.expm1(-a))
     w[first : first + count] += share[:, np.newaxis] * (rows - before)
 
 
@@ -196,11 +206,13 @@ def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_
     switch(b, n_y, M_MAX, block)
 
 
-def _emit_move(b, w, first, rows, before, share, count):  # type: ignore[no-untyped-def]
-    size = rows.columns
+def _emit_move(b, w, first, rows, before, visits, way, threads, count):  # type: ignore[no-untyped-def]
+    size, many = rows.columns, simd.splat(b, b.sitofp(threads, simd.F32))
 
     def row(k: ir.Value, _: Any) -> list[Vec]:
-        factor, own, there = simd.splat(b, b.load(b.gep(share, [k]))), b.mul(k, size), b.mul(b.add(first, k), size)
+        a = (simd.splat(b, b.load(b.gep(visits, [k]))) * simd.splat(b, way)).max(FEW)
+        factor = (exp_minus(a * many) - 1.0) / ((exp_minus(a) - 1.0) * many)
+        own, there = b.mul(k, size), b.mul(b.add(first, k), size)
 
         def column(d: ir.Value, _: Any) -> list[Vec]:
             at, to = (b.add(start, b.mul(d, I64(LANES))) for start in (own, there))
@@ -257,9 +269,9 @@ else:
         return void(*kinds), lower(_emit_update, tables=(4,))
 
     @intrinsic
-    def move(typingctx, w, first, rows, before, share, count):  # type: ignore[no-untyped-def]
-        """w[first + k] += share[k] (rows[k] - before[k]) for k < count, the number of `rows`."""
-        return void(w, i64, rows, before, share, i64), lower(_emit_move, tables=(2,))
+    def move(typingctx, w, first, rows, before, visits, way, threads, count):  # type: ignore[no-untyped-def]
+        """w[first + k] += s_k (rows[k] - before[k]) for k < count, the number of `rows`, with s_k as said above."""
+        return void(w, i64, rows, before, visits, f32, i64, i64), lower(_emit_move, tables=(2,))
 
     @intrinsic
     def ask_for_row(typingctx, w, row, size):  # type: ignore[no-untyped-def]

@@ -31,9 +31,13 @@ def borrow(w, copies):
 
 
 @helper
-def give_back(w, copies):
-    """Add to the matrix what has become of the copies: of each change the share that `copies` names."""
-    move(w, copies.first, copies.rows, copies.before, copies.share, copies.rows.shape[0])
+def give_back(w, copies, ends, rates):
+    """Add to the matrix what chunks that end at `ends` have made of the copies: of each change the share that `move` says."""
+    way, start = 0.0, 0  # the way that a row goes which every token meets
+    for chunk in range(ends.size):
+        way += rates[chunk] / 4 * (ends[chunk] - start)
+        start = ends[chunk]
+    move(w, copies.first, copies.rows, copies.before, copies.visits, np.float32(way), copies.threads, copies.rows.shape[0])
 
 
 @helper
