@@ -28,6 +28,7 @@ from .weights import Weights
 from .worker import Worker
 
 SHORT = 0.05  # seconds: after a stint no longer than this a worker takes twice as many chunks, after one of four times it half
+ROUNDS = 64  # stints an epoch at least: what several threads have made of their copies of rows is merged after each
 POLL_SECONDS = 0.1  # between two looks at the workers
 LOADING = 0.02  # seconds: kernels that are there already take 1 ms
 
@@ -317,6 +318,8 @@ class _Trainer:
     def _work(self, run: _Run, worker: Worker) -> None:
         """A worker: take the next chunks until there are none."""
         stint, most = 1, worker.most if self.gpu is None else 1
+        if len(self.workers) > 1:
+            most = min(most, max(self.chunks // ROUNDS, 1))
         try:
             if self.gpu is not None:
                 self.gpu.begin()
