@@ -2,12 +2,13 @@
 
 python -m benchmarks.bench_threads --corpus text8
 
-Stretches are short, less than half a second, so that what disturbs the machine falls on one and two alike. Two cores are not
-always twice one: they share caches, memory, power, and in a rented machine perhaps even the core. So four figures stand side by
-side. `wall`: how many times as fast two threads are by the clock. `processor`: the same by the time that threads had the
-processor, as if both had it all the time; what it lacks of 2 the threads cost each other. `multiply_adds`: what the clock says
-of a loop that lives in registers, in the same seconds; `row_moves`: of one that reads and writes rows at random in 64 MB. More
-than these the machine had not to give, to arithmetic and to memory; training is made of both.
+Stretches are seconds long, so that what disturbs the machine falls on one and two alike, and yet workers take as many chunks at
+a time as they do of a whole text. Two cores are not always twice one: they share caches, memory, power, and in a rented machine
+perhaps even the core. So four figures stand side by side. `wall`: how many times as fast two threads are by the clock.
+`processor`: the same by the time that threads had the processor, as if both had it all the time; what it lacks of 2 the
+threads cost each other. `multiply_adds`: what the clock says of a loop that lives in registers, in the same seconds;
+`row_moves`: of one that reads and writes rows at random in 64 MB. More than these the machine had not to give, to arithmetic
+and to memory; training is made of both.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from .bench_train import MODELS, SIZES
 from .contestants import Ours, Work, config_of
 
 THREADS = 2
-TURNS = 40
-STRETCH = 96  # chunks
+TURNS = 24
+STRETCH = 832  # chunks, 8 million words
 PROBE = 5_000_000  # turns of the loop of multiply-adds: a tenth of a second
 
 
