@@ -245,19 +245,37 @@ def test_weights_given_are_trained_in_place():
 MODELS = [{"sg": sg, "hs": hs, "negative": 0 if hs else 5} for sg in (True, False) for hs in (False, True)]
 
 
+def watch(corpus):
+    """How many chunks are read at a time, from now on."""
+    taken, whole = [], corpus.read
+
+    def read(k, stop):
+        taken.append(stop - k)
+        return whole(k, stop)
+
+    corpus.read = read
+    return taken
+
+
+@pytest.mark.parametrize(("rounds", "most"), [(64, 1), (25, 4), (12, 8)])
+def test_several_threads_take_few_chunks_of_a_small_text_at_once(monkeypatch, rounds, most):
+    """What they have made of their copies is merged after each time: of 100 chunks, often enough."""
+    monkeypatch.setattr("w2v.train.SHORT", math.inf)
+    monkeypatch.setattr("w2v.train.ROUNDS", rounds)
+    corpus = many_chunks()
+    taken = watch(corpus)
+    train(corpus, COUNTS, SMALL.replace(epochs=1, threads=2))
+    assert (sum(taken), max(taken)) == (100, most)
+
+
 @pytest.mark.parametrize("models", MODELS)
 def test_it_makes_no_difference_how_many_chunks_a_worker_takes_at_once(monkeypatch, models):
     monkeypatch.setattr("w2v.train.SHORT", math.inf)
     runs = []
     for stint in (1, 16):
         monkeypatch.setattr("w2v.worker.STINT", stint)
-        corpus, taken = many_chunks(), []
-
-        def read(k, stop, whole=corpus.read, taken=taken):
-            taken.append(stop - k)
-            return whole(k, stop)
-
-        corpus.read = read
+        corpus = many_chunks()
+        taken = watch(corpus)
         runs.append(train(corpus, COUNTS, SMALL.replace(epochs=1, **models)))
         assert (sum(taken), max(taken)) == (100, stint)
     assert_same_bits(runs[0].weights, runs[1].weights)

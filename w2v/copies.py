@@ -3,7 +3,7 @@
 Threads write to the same matrices without locks, which is harmless where they seldom meet (Hogwild). The rows of the most
 frequent words, and of the nodes nearest the Huffman root, all of them write all the time: the lines of these rows would go to
 and fro between the caches. So each thread works on copies, and gives back its changes at the end of every call of a kernel, of
-up to STINT chunks (worker.py). How much of them is in ops.share_given.
+up to STINT chunks (worker.py, ROUNDS in train.py). How much of them, kernels/tiles.py says (`move`).
 """
 
 from __future__ import annotations
