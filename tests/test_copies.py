@@ -90,7 +90,7 @@ def test_visits_are_those_of_a_text(sg, shrink):
 @pytest.mark.parametrize("sg", [True, False])
 def test_visits_of_nodes_are_those_of_all_paths(sg, monkeypatch):
     """Every centre passes the nodes of its path; here the words are looked at in four pieces."""
-    monkeypatch.setattr("w2v.copies.BLOCK", 500)
+    monkeypatch.setattr("w2v.kernels.BLOCK", 500)
     counts = (30_000 / np.arange(1, 2000) ** 0.9).astype(np.int64)
     config, tree = TrainConfig(sg=sg, hs=True, negative=0, window=4), build_tree(counts)
     keep = np.full(len(counts), ALWAYS, np.uint32)
@@ -118,7 +118,7 @@ def test_what_a_visit_does_to_the_sum_of_contexts_and_by_a_divided_error():
 def copies_of(threads, words=3000, **config):
     config = TrainConfig(threads=threads, vector_size=16, **config)
     counts = np.arange(words, 0, -1) * 100
-    tables, weights = make_tables(counts, config), Weights.create(words, config)
+    tables, weights = make_tables(counts, config, threads), Weights.create(words, config)
     worker = Worker(config, weights, tables, make_passes(config, weights, tables), None, 100, threads)
     return [(scratch.own_in, scratch.own_y) for scratch in worker._scratch]
 

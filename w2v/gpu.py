@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from . import device
 from .device import Gpu
 from .errors import DeviceError
-from .kernels import Options, Tree
+from .kernels import Options, Tree, count_passes
 from .kernels.cuda import BLOCKS, STRETCH, THREADS, Layout, Scratch, make_layout
 
 BATCH_TOKENS = 1 << 21  # of a batch: some tens of milliseconds of work
@@ -107,9 +107,7 @@ def copies_of_outputs(counts: Any, keep: Any, layer: Layer, blocks: int) -> NDAr
     words = shares(counts, keep)
     if layer.noise:
         return blocks * (layer.options.group * words + layer.options.negative * noise_shares(layer.table))
-    tree: Tree = layer.table
-    visits = np.repeat(words, np.diff(tree.offsets))
-    return blocks * np.bincount(tree.points, visits, len(layer.w_y)).astype(np.float64)
+    return blocks * count_passes(layer.table, words, len(layer.w_y))
 
 
 def needed_bytes(w_in: Any, layers: list[Layer], keep: Any, grid: int, batch: int) -> int:

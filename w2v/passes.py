@@ -13,7 +13,7 @@ import numpy as np
 
 from . import sampling
 from .config import PATH_GROUP, CbowGradient, Saturation, TrainConfig
-from .copies import Visits, count_visits
+from .copies import NO_VISITS, Visits, count_visits
 from .huffman import build_tree
 from .kernels import LIMIT, Options, Tree, ops
 from .weights import Weights
@@ -29,18 +29,18 @@ class Tables:
     alias: Any
     tree: Tree | None
     outputs: int  # most output rows of a centre's group
-    visits: Visits | None  # None: one thread
+    visits: Visits
 
 
-def make_tables(counts: Any, config: TrainConfig) -> Tables:
-    """Tables for words that occur `counts` (V,) times."""
+def make_tables(counts: Any, config: TrainConfig, threads: int) -> Tables:
+    """Tables for words that occur `counts` (V,) times and are trained by so many threads."""
     keep, tree = sampling.keep_thresholds(counts, config.sample), build_tree(counts) if config.hs else None
     return Tables(
         keep=keep,
         alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
         tree=tree,
         outputs=config.noise_group + config.negative,
-        visits=count_visits(counts, keep, tree, config) if config.threads > 1 and not config.deterministic else None,
+        visits=count_visits(counts, keep, tree, config) if threads > 1 else NO_VISITS,
     )
 
 

@@ -142,7 +142,8 @@ def train(
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
     _check_start(start, len(corpus.starts) - 1, config.epochs)
-    trainer = _Trainer(corpus, config, weights, lock, make_tables(counts, config), on_progress)
+    threads = _threads(config, len(corpus.starts) - 1)
+    trainer = _Trainer(corpus, config, weights, lock, make_tables(counts, config, threads), threads, on_progress)
     if not trainer.goes_to_gpu(device, counts):
         trainer.compile()
         if on_compiled is not None:
@@ -187,11 +188,16 @@ def _check_start(start: Position, chunks: int, epochs: int) -> None:
         raise ConfigError(f"no training of {epochs} epochs of {chunks:,} chunks goes on at {tuple(start)}")
 
 
+def _threads(config: TrainConfig, chunks: int) -> int:
+    """Workers that update the matrices. Their races are what makes runs differ, so a deterministic run has one."""
+    return 1 if config.deterministic else min(config.threads, chunks)
+
+
 class _Trainer:
     """One call of `train`: what does not change from epoch to epoch."""
 
     def __init__(
-        self, corpus: Corpus, config: TrainConfig, weights: Weights, lock: Any, tables: Tables, on_progress: Any
+        self, corpus: Corpus, config: TrainConfig, weights: Weights, lock: Any, tables: Tables, threads: int, on_progress: Any
     ) -> None:
         self.corpus, self.config, self.weights, self.lock = corpus, config, weights, lock
         self.tables, self.on_progress = tables, on_progress
@@ -199,7 +205,6 @@ class _Trainer:
         self.total_tokens = int(corpus.starts[-1])
         self.passes = make_passes(config, weights, tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
-        threads = self._threads()
         self.workers = [Worker(config, weights, tables, self.passes, lock, longest, threads) for _ in range(threads)]
         self.gpu: Any = None
         self.compile_seconds = 0.0
@@ -244,10 +249,6 @@ class _Trainer:
         del self.workers[1:]
         self.compile_seconds = self.seconds()
         self.began = time.perf_counter()
-
-    def _threads(self) -> int:
-        """Workers that update the matrices. Their races are what makes runs differ, so a deterministic run has one."""
-        return 1 if self.config.deterministic else min(self.config.threads, self.chunks)
 
     def seconds(self) -> float:
         return time.perf_counter() - self.began

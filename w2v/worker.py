@@ -55,12 +55,12 @@ def _make_scratch(path: Pass, config: TrainConfig, weights: Weights, tables: Tab
     from .kernels.simd import whole
 
     size, width, group = weights.w_in.shape[1], whole(config.vector_size), path.options.group
-    visits = tables.visits if threads > 1 else None
-    own_in = None if visits is None else make_copies(size, 0, visits.inputs, threads)
+    visits = tables.visits
+    own_in = make_copies(size, 0, visits.inputs, threads)
     if path.noise:
-        own_out = None if visits is None else make_copies(size, 0, visits.outputs, threads)
+        own_out = make_copies(size, 0, visits.outputs, threads)
         return make_scratch(longest, tables.outputs, size, group, config.negative, own_in, own_out, width)
     deepest = int(np.diff(path.outputs.offsets).max(initial=1))
     # nodes nearest the root are the last
-    own_y = None if visits is None else make_copies(size, len(path.w_y) - len(visits.nodes), visits.nodes, threads)
+    own_y = make_copies(size, len(path.w_y) - len(visits.nodes), visits.nodes, threads)
     return make_scratch(longest, max(deepest, M_MAX), size, group, own_in=own_in, own_y=own_y, width=width)

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 ROW_ALIGN = 16  # floats in a 64-byte line
 M_MAX, PATH_MAX, RING = 8, 16, 4  # outputs in a block, outputs that one hidden vector meets at once, noise lists alive
@@ -33,6 +34,7 @@ C_MAX = 32
 HIDDEN = 3  # hidden vectors that an output meets at once: those of a group, by default
 POOL = 64  # noise words at hand, a power of two; see cpu.noise_outputs
 LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
+BLOCK = 1 << 16  # words whose paths are looked at at once
 
 
 class Tree(NamedTuple):
@@ -128,6 +130,16 @@ def _apart(array: Any) -> Any:
     out = aligned(array.shape, array.dtype)
     out[...] = array
     return out
+
+
+def count_passes(tree: Tree, shares: Any, nodes: int) -> NDArray[np.float64]:
+    """(nodes,): the sum of the words' `shares` (V,) over all whose path passes each of the tree's inner nodes."""
+    passed = np.zeros(nodes)
+    for word in range(0, len(shares), BLOCK):
+        offsets = tree.offsets[word : word + BLOCK + 1]
+        visits = np.repeat(shares[word : word + BLOCK], np.diff(offsets))
+        passed += np.bincount(tree.points[offsets[0] : offsets[-1]], visits, nodes)
+    return passed
 
 
 def make_counts(group: int, negative: int, outputs: int) -> Any:
