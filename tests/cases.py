@@ -143,8 +143,10 @@ def call(
         outputs, negative = max(int(np.diff(inputs.table.offsets).max(initial=1)), M_MAX), 0
         first = max(len(w_y) - own, 0)  # nodes nearest the root are the last
     visits, threads = 0 if share == 1 else 1e9, round(1 / share)  # many: the mean of the threads' changes counts
-    own_in = make_copies(size, 0, np.full(min(own, len(w_in)), visits), threads)
-    own_y = make_copies(size, first, np.full(min(own, len(w_y)), visits), threads)
+    own_in, own_y = (
+        make_copies(size, at, (np.full(rows, visits), [(0, rows // 2), (rows // 2, rows)]), threads)
+        for at, rows in ((0, min(own, len(w_in))), (first, min(own, len(w_y))))
+    )
     scratch = make_scratch(len(tokens), outputs, size, options.group, negative, own_in, own_y, width)
     stats = np.zeros((1, 3))
     ends, rates = np.array([len(tokens)]), np.array([lr], np.float32)

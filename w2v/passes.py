@@ -13,7 +13,7 @@ import numpy as np
 
 from . import sampling
 from .config import PATH_GROUP, CbowGradient, Saturation, TrainConfig
-from .copies import NO_VISITS, Visits, count_visits
+from .copies import NOTHING, Own, choose_rows
 from .huffman import build_tree
 from .kernels import LIMIT, Options, Tree, ops
 from .weights import Weights
@@ -29,18 +29,18 @@ class Tables:
     alias: Any
     tree: Tree | None
     outputs: int  # most output rows of a centre's group
-    visits: Visits
+    own: Own
 
 
-def make_tables(counts: Any, config: TrainConfig, threads: int) -> Tables:
-    """Tables for words that occur `counts` (V,) times and are trained by so many threads."""
+def make_tables(counts: Any, config: TrainConfig, threads: int, call: float) -> Tables:
+    """Tables for words that occur `counts` (V,) times, trained by so many threads on `call` tokens in a call of a kernel."""
     keep, tree = sampling.keep_thresholds(counts, config.sample), build_tree(counts) if config.hs else None
     return Tables(
         keep=keep,
         alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
         tree=tree,
         outputs=config.noise_group + config.negative,
-        visits=count_visits(counts, keep, tree, config) if threads > 1 else NO_VISITS,
+        own=choose_rows(counts, keep, tree, config, threads, call) if threads > 1 else NOTHING,
     )
 
 

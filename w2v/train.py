@@ -25,7 +25,7 @@ from .config import TrainConfig
 from .errors import ConfigError, DeviceError, TrainingError
 from .passes import Tables, chunk_streams, gpu_options, make_passes, make_tables
 from .weights import Weights
-from .worker import Worker
+from .worker import Worker, most_chunks
 
 SHORT = 0.05  # seconds: after a stint no longer than this a worker takes twice as many chunks, after one of four times it half
 ROUNDS = 64  # stints an epoch at least: what several threads have made of their copies of rows is merged after each
@@ -142,8 +142,7 @@ def train(
     weights = Weights.create(len(counts), config) if weights is None else weights
     _check(corpus, counts, config, weights, lock)
     _check_start(start, len(corpus.starts) - 1, config.epochs)
-    threads = _threads(config, len(corpus.starts) - 1)
-    trainer = _Trainer(corpus, config, weights, lock, make_tables(counts, config, threads), threads, on_progress)
+    trainer = _Trainer(corpus, counts, config, weights, lock, on_progress)
     if not trainer.goes_to_gpu(device, counts):
         trainer.compile()
         if on_compiled is not None:
@@ -193,19 +192,25 @@ def _threads(config: TrainConfig, chunks: int) -> int:
     return 1 if config.deterministic else min(config.threads, chunks)
 
 
+def _stint(config: TrainConfig, chunks: int, threads: int) -> int:
+    """Chunks that a worker takes at once, at most."""
+    most = most_chunks(config)
+    return most if threads == 1 else max(min(most, chunks // ROUNDS), 1)
+
+
 class _Trainer:
     """One call of `train`: what does not change from epoch to epoch."""
 
-    def __init__(
-        self, corpus: Corpus, config: TrainConfig, weights: Weights, lock: Any, tables: Tables, threads: int, on_progress: Any
-    ) -> None:
-        self.corpus, self.config, self.weights, self.lock = corpus, config, weights, lock
-        self.tables, self.on_progress = tables, on_progress
+    def __init__(self, corpus: Corpus, counts: Any, config: TrainConfig, weights: Weights, lock: Any, on_progress: Any) -> None:
+        self.corpus, self.config, self.weights, self.lock, self.on_progress = corpus, config, weights, lock, on_progress
         self.chunks = len(corpus.starts) - 1
         self.total_tokens = int(corpus.starts[-1])
-        self.passes = make_passes(config, weights, tables)
+        threads = _threads(config, self.chunks)
+        self.most = _stint(config, self.chunks, threads)
+        self.tables: Tables = make_tables(counts, config, threads, self.most * self.total_tokens / self.chunks)
+        self.passes = make_passes(config, weights, self.tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
-        self.workers = [Worker(config, weights, tables, self.passes, lock, longest, threads) for _ in range(threads)]
+        self.workers = [Worker(config, weights, self.tables, self.passes, lock, longest, threads) for _ in range(threads)]
         self.gpu: Any = None
         self.compile_seconds = 0.0
         self.began = time.perf_counter()
@@ -318,9 +323,7 @@ class _Trainer:
 
     def _work(self, run: _Run, worker: Worker) -> None:
         """A worker: take the next chunks until there are none."""
-        stint, most = 1, worker.most if self.gpu is None else 1
-        if len(self.workers) > 1:
-            most = min(most, max(self.chunks // ROUNDS, 1))
+        stint, most = 1, self.most if self.gpu is None else 1
         try:
             if self.gpu is not None:
                 self.gpu.begin()

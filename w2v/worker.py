@@ -19,6 +19,11 @@ from .weights import Weights
 STINT = 16  # chunks of a call: with one, Python had .15 of the time of CBOW, with 8 it had .045, with 16 .03
 
 
+def most_chunks(config: TrainConfig) -> int:
+    """Of a call: one with both output layers, which take turns at every chunk."""
+    return 1 if config.negative and config.hs else STINT
+
+
 class Worker:
     """What one of `threads` threads has to itself, for chunks of up to `longest` tokens."""
 
@@ -29,7 +34,6 @@ class Worker:
         self._scratch = [_make_scratch(path, config, weights, tables, longest, threads) for path in passes]
         # with whole lines of their own: they are written all the time
         self._streams, self._stats = aligned((STINT, 2), np.uint64), aligned((STINT, 3), np.float64)
-        self.most = STINT if len(passes) == 1 else 1  # chunks of a call: both output layers take turns at every chunk
 
     def train(
         self, tokens: NDArray[np.int32], ends: NDArray[np.int64], rates: Any, streams: Sequence[tuple[int, int]]
@@ -55,12 +59,12 @@ def _make_scratch(path: Pass, config: TrainConfig, weights: Weights, tables: Tab
     from .kernels.simd import whole
 
     size, width, group = weights.w_in.shape[1], whole(config.vector_size), path.options.group
-    visits = tables.visits
-    own_in = make_copies(size, 0, visits.inputs, threads)
+    own = tables.own
+    own_in = make_copies(size, 0, own.inputs, threads)
     if path.noise:
-        own_out = make_copies(size, 0, visits.outputs, threads)
+        own_out = make_copies(size, 0, own.outputs, threads)
         return make_scratch(longest, tables.outputs, size, group, config.negative, own_in, own_out, width)
     deepest = int(np.diff(path.outputs.offsets).max(initial=1))
     # nodes nearest the root are the last
-    own_y = make_copies(size, len(path.w_y) - len(visits.nodes), visits.nodes, threads)
+    own_y = make_copies(size, len(path.w_y) - len(own.nodes.visits), own.nodes, threads)
     return make_scratch(longest, max(deepest, M_MAX), size, group, own_in=own_in, own_y=own_y, width=width)

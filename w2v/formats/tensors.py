@@ -25,7 +25,7 @@ _TYPES = {
 _NAMES = {np.dtype(code): name for name, code in _TYPES.items()}
 _LONGEST_HEADER = 100_000_000  # bytes, the limit of the safetensors library; a model's takes a few thousand
 _ALIGNMENT = 64  # of the first tensor, by spaces behind the header
-_BLOCK = 1 << 24  # bytes written at a time
+_BLOCK = 1 << 20  # bytes written at a time
 
 
 @dataclass(frozen=True)

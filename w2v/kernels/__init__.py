@@ -34,6 +34,7 @@ C_MAX = 32
 HIDDEN = 3  # hidden vectors that an output meets at once: those of a group, by default
 POOL = 64  # noise words at hand, a power of two; see cpu.noise_outputs
 LIMIT = 6.0  # logits beyond this are saturated (MAX_EXP of word2vec.c)
+TICK, TIERS = 1024, 8  # centres between two looks at a thread's copies of rows; rarest rows wait for 2 ** (TIERS - 1) looks
 BLOCK = 1 << 16  # words whose paths are looked at at once
 
 
@@ -75,7 +76,9 @@ class Copies(NamedTuple):
     first: int
     rows: Any  # (H, S) float32
     before: Any  # (H, S) float32: the same as they were when the call began
-    visits: Any  # (H,) float32: how often a thread meets each, for every token
+    visits: Any  # (H,) float32: how often a thread meets each, for every centre that it trains
+    tiers: Any  # (TIERS, 2) int64: which of them are merged at every look, every 2nd, 4th ..: from, to
+    way: Any  # (TIERS,) float32: how far a row has gone since then that every centre meets
     threads: int
     shift: Any  # (2,) int64: floats from a row of the matrix to where it is worked on: 0 without a copy, else to the copy
 
@@ -99,6 +102,7 @@ class Scratch(NamedTuple):
     counts: Any  # (2**group, M + M_MAX) float32: multiplicity of (mask, output)
     g: Any  # float32: lr * gradient of each logit, M_MAX a context, or whole PATH_MAX a hidden vector
     loss: Any  # (16,) float32: loss of the sentence so far
+    clock: Any  # (2,) int64: centres since the last look at the copies, and looks in this call
     own_in: Copies  # of the input rows of the most frequent words
     own_y: Copies  # of their output rows, or of the nodes nearest the Huffman root
     near: Any  # (H, S) float32 | None: these nodes, where there are any
@@ -156,10 +160,12 @@ def make_counts(group: int, negative: int, outputs: int) -> Any:
     return counts
 
 
-def make_copies(size: int, first: int = 0, visits: Any = (), threads: int = 1) -> Copies:
-    """Room for copies of rows of `size` floats from row `first` on: as many as `visits` has numbers."""
+def make_copies(size: int, first: int = 0, own: Any = ((), ((0, 0),)), threads: int = 1) -> Copies:
+    """Room for copies of rows of `size` floats from row `first` on; own: their visits, as many as there are rows, and tiers."""
+    visits, tiers = own
     rows, before = aligned((len(visits), size)), aligned((len(visits), size))
-    return Copies(first, rows, before, _apart(np.array(visits, np.float32)), threads, aligned((2,), np.int64))
+    visits, tiers = _apart(np.array(visits, np.float32)), _apart(np.array(tiers, np.int64))
+    return Copies(first, rows, before, visits, tiers, aligned((len(tiers),)), threads, aligned((2,), np.int64))
 
 
 def make_scratch(
@@ -196,6 +202,7 @@ def make_scratch(
         counts=make_counts(group, negative, outputs),
         g=np.zeros(max((C_MAX + 1) * M_MAX, group * pieces * PATH_MAX), np.float32),
         loss=np.zeros((ROW_ALIGN,), np.float32),
+        clock=np.zeros(2, np.int64),
         own_in=own_in,
         own_y=own_y,
         near=own_y.rows if negative == 0 and len(own_y.rows) else None,

@@ -29,14 +29,13 @@ import numpy as np
 from . import C_MAX, HIDDEN, PATH_MAX
 from .hidden import gather, scatter, score_hidden, update_hidden, update_path
 from .jit import kernel, part
+from .own import begin, count_centres, merge
 from .tiles import score, update
 from .walk import (
     AHEAD,
     NEXT,
-    borrow,
     fill_pool,
     find_contexts,
-    give_back,
     next_sentence,
     noise_list,
     noise_outputs,
@@ -69,8 +68,7 @@ def skipgram_ns(
     (Mikolov et al. 2013b, eq. 4). All contexts of a centre share its noise words (Ji et al. 2016, arXiv:1604.04661).
     """
     at = 0
-    borrow(w_in, scratch.own_in)
-    borrow(w_out, scratch.own_y)
+    begin(w_in, w_out, scratch)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         fill_pool(alias, rng, scratch)
@@ -84,8 +82,7 @@ def skipgram_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    give_back(w_in, scratch.own_in, ends, rates)
-    give_back(w_out, scratch.own_y, ends, rates)
+    merge(w_in, w_out, rates[-1], scratch, True)
 
 
 @kernel
@@ -108,8 +105,7 @@ def skipgram_hs(
     sum_j log sigma((1 - 2 b_j) w_in[c] . w_node[j])          (Mikolov et al. 2013b, eq. 3)
     """
     at = 0
-    borrow(w_in, scratch.own_in)
-    borrow(w_node, scratch.own_y)
+    begin(w_in, w_node, scratch)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         while at < ends[chunk]:
@@ -121,8 +117,7 @@ def skipgram_hs(
                 outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
                 meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    give_back(w_in, scratch.own_in, ends, rates)
-    give_back(w_node, scratch.own_y, ends, rates)
+    merge(w_in, w_node, rates[-1], scratch, True)
 
 
 @kernel
@@ -147,8 +142,7 @@ def cbow_ns(
     The error of h goes back to every context row whole, or divided by their number: config.CbowGradient.
     """
     at = 0
-    borrow(w_in, scratch.own_in)
-    borrow(w_out, scratch.own_y)
+    begin(w_in, w_out, scratch)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         fill_pool(alias, rng, scratch)
@@ -162,8 +156,7 @@ def cbow_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    give_back(w_in, scratch.own_in, ends, rates)
-    give_back(w_out, scratch.own_y, ends, rates)
+    merge(w_in, w_out, rates[-1], scratch, True)
 
 
 @kernel
@@ -186,8 +179,7 @@ def cbow_hs(
     sum_j log sigma((1 - 2 b_j) h . w_node[j])          (Mikolov et al. 2013a; 2013b, eq. 3)
     """
     at = 0
-    borrow(w_in, scratch.own_in)
-    borrow(w_node, scratch.own_y)
+    begin(w_in, w_node, scratch)
     for chunk in range(ends.size):
         lr, rng, totals = rates[chunk], streams[chunk], stats[chunk]
         while at < ends[chunk]:
@@ -197,8 +189,7 @@ def cbow_hs(
             for i in range(0, n, options.group):
                 meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    give_back(w_in, scratch.own_in, ends, rates)
-    give_back(w_node, scratch.own_y, ends, rates)
+    merge(w_in, w_node, rates[-1], scratch, True)
 
 
 # --- who meets whom ---------------------------------------------------------------------------------------------------
@@ -216,6 +207,7 @@ def meet_contexts(i, n, group, reach, outputs, w_in, w_y, lock, lr, options, scr
             meet(outputs, count, w_in, w_y, lock, lr, options, scratch)
     for k in range(i, last + 1):
         totals[1] += window_of(k, reach, n)[1]
+    count_centres(last + 1 - i, w_in, w_y, lr, scratch)
 
 
 @part
@@ -252,6 +244,7 @@ def meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals):
                       options.negative, size, scratch.g, room)  # fmt: skip
     scatter_errors(i, count, n, w_in, lock, options, scratch)
     totals[1] += count
+    count_centres(count, w_in, w_out, lr, scratch)
 
 
 @part
@@ -268,6 +261,7 @@ def meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals):
                         min(PATH_MAX, path.total - first), size, scratch.g, first)  # fmt: skip
     scatter_errors(i, count, n, w_in, lock, options, scratch)
     totals[1] += count
+    count_centres(count, w_in, w_node, lr, scratch)
 
 
 @part

@@ -59,6 +59,11 @@ def helper(function: Callable[..., Any], fastmath: Any = FASTMATH) -> Any:
     return numba.njit(**_callee(fastmath), forceinline=True)(function)
 
 
+def routine(function: Callable[..., Any], fastmath: Any = FASTMATH) -> Any:
+    """A piece of a kernel that is seldom run: compiled once for it, and called."""
+    return numba.njit(**_callee(fastmath))(function)
+
+
 def part(function: Callable[..., Any], fastmath: Any = FASTMATH) -> Any:
     """A large piece of a kernel, pasted into it before types are known.
 

@@ -13,11 +13,11 @@ wants the row, at most lr / 4 for a row met of length 1 (the curvature of log si
 the distance is left by all steps of a thread, and exp(-T a) were left, were those of all T threads done one after another. The
 sum of the threads' changes, times s, leaves as much: all of a change counts where steps are few, the threads' mean where many.
 
-    s = (1 - exp(-T a)) / (T (1 - exp(-a)))                                                                        (`move`)
+    s = (1 - exp(-T a)) / (T (1 - exp(-a)))                                                                        (`merge_rows`)
 
 Every micro-kernel is written twice: in numpy, which says what it does and stands in where the JIT is off, and as vectors.
 Words' rows are addressed by their offset in floats from the start of the matrix, in int64: matrices pass 2**31 elements, and a
-thread's own copy of a row (walk.borrow) lies outside of them. The nodes of a path are addressed by number, as the tree has
+thread's own copy of a row (own.borrow) lies outside of them. The nodes of a path are addressed by number, as the tree has
 them; with `near`, those from number y_first on are the copies in it.
 """
 
@@ -70,10 +70,11 @@ def _update_numpy(w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_y,
         y[m] += y_step[m]
 
 
-def _move_numpy(w, first, rows, before, visits, way, threads, count):  # type: ignore[no-untyped-def]
-    a = np.maximum(visits * way, np.float32(FEW))
+def _merge_rows_numpy(w, first, rows, before, visits, way, threads, start, stop):  # type: ignore[no-untyped-def]
+    a = np.maximum(visits[start:stop] * way, np.float32(FEW))
     share = np.expm1(-threads * a) / (threads * np.expm1(-a))
-    w[first : first + count] += share[:, np.newaxis] * (rows - before)
+    w[first + start : first + stop] += share[:, np.newaxis] * (rows[start:stop] - before[start:stop])
+    rows[start:stop] = before[start:stop] = w[first + start : first + stop]
 
 
 def _ask_numpy(*_: Any) -> None:
@@ -206,24 +207,27 @@ def _emit_update(b, w_x, x_off, n_x, x_lock, w_y, near, y_first, y_row, y_at, n_
     switch(b, n_y, M_MAX, block)
 
 
-def _emit_move(b, w, first, rows, before, visits, way, threads, count):  # type: ignore[no-untyped-def]
+def _emit_merge_rows(b, w, first, rows, before, visits, way, threads, start, stop):  # type: ignore[no-untyped-def]
     size, many = rows.columns, simd.splat(b, b.sitofp(threads, simd.F32))
 
-    def row(k: ir.Value, _: Any) -> list[Vec]:
+    def row(number: ir.Value, _: Any) -> list[Vec]:
+        k = b.add(start, number)
         a = (simd.splat(b, b.load(b.gep(visits, [k]))) * simd.splat(b, way)).max(FEW)
-        factor = (exp_minus(a * many) - 1.0) / ((exp_minus(a) - 1.0) * many)
+        share = (exp_minus(a * many) - 1.0) / ((exp_minus(a) - 1.0) * many)
         own, there = b.mul(k, size), b.mul(b.add(first, k), size)
 
         def column(d: ir.Value, _: Any) -> list[Vec]:
-            at, to = (b.add(start, b.mul(d, I64(LANES))) for start in (own, there))
+            at, to = (b.add(begin, b.mul(d, I64(LANES))) for begin in (own, there))
             change = simd.load(b, rows.data, at) - simd.load(b, before, at)
-            simd.store(b, factor.fma(change, simd.load(b, w, to)), w, to)
+            merged = share.fma(change, simd.load(b, w, to))
+            for matrix, where in ((w, to), (rows.data, at), (before, at)):
+                simd.store(b, merged, matrix, where)
             return []
 
         simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
         return []
 
-    simd.loop(b, count, [], row)
+    simd.loop(b, b.sub(stop, start), [], row)
 
 
 def _emit_ask_for_row(b, w, row, size):  # type: ignore[no-untyped-def]
@@ -246,7 +250,7 @@ def _emit_floats_between(b, one, other):  # type: ignore[no-untyped-def]
 
 
 if numba.config.DISABLE_JIT:
-    score, update, move, floats_between = _score_numpy, _update_numpy, _move_numpy, _floats_between_numpy
+    score, update, merge_rows, floats_between = _score_numpy, _update_numpy, _merge_rows_numpy, _floats_between_numpy
     ask_for_row = ask_for = _ask_numpy
 else:
     f32, i64, void = types.float32, types.int64, types.void
@@ -269,9 +273,11 @@ else:
         return void(*kinds), lower(_emit_update, tables=(4,))
 
     @intrinsic
-    def move(typingctx, w, first, rows, before, visits, way, threads, count):  # type: ignore[no-untyped-def]
-        """w[first + k] += s_k (rows[k] - before[k]) for k < count, the number of `rows`, with s_k as said above."""
-        return void(w, i64, rows, before, visits, f32, i64, i64), lower(_emit_move, tables=(2,))
+    def merge_rows(typingctx, w, first, rows, before, visits, way, threads, start, stop):  # type: ignore[no-untyped-def]
+        """w[first + k] += s_k (rows[k] - before[k]) for start <= k < stop, with s_k as said above; then rows[k] = before[k] =
+        w[first + k].
+        """
+        return void(w, i64, rows, before, visits, f32, i64, i64, i64), lower(_emit_merge_rows, tables=(2,))
 
     @intrinsic
     def ask_for_row(typingctx, w, row, size):  # type: ignore[no-untyped-def]

@@ -9,7 +9,8 @@ import numpy as np
 
 from . import POOL, RING, ROW_ALIGN, Outputs, ops
 from .jit import helper, part
-from .tiles import ask_for, ask_for_row, floats_between, move
+from .own import offset_of
+from .tiles import ask_for, ask_for_row
 
 AHEAD = 2  # groups between choosing output rows and using them: below RING
 NEXT = 2  # centres between asking for the rows of a path and using them
@@ -19,32 +20,6 @@ PLACE_BITS = np.uint64(POOL - 1)
 WORDS, NOISE = 0, 1  # the two streams of `rng`: words kept and windows; noise words
 
 draw, below, is_kept, alias_draw = helper(ops.draw), helper(ops.below), helper(ops.is_kept), helper(ops.alias_draw)
-
-
-@helper
-def borrow(w, copies):
-    """Copy rows twice: to work on, and to tell what has changed."""
-    copies.shift[1] = floats_between(w, copies.rows)
-    for k in range(copies.rows.shape[0]):
-        for d in range(w.shape[1]):
-            copies.rows[k, d] = copies.before[k, d] = w[copies.first + k, d]
-
-
-@helper
-def give_back(w, copies, ends, rates):
-    """Add to the matrix what chunks that end at `ends` have made of the copies: of each change the share that `move` says."""
-    way, start = 0.0, 0  # the way that a row goes which every token meets
-    for chunk in range(ends.size):
-        way += rates[chunk] / 4 * (ends[chunk] - start)
-        start = ends[chunk]
-    move(w, copies.first, copies.rows, copies.before, copies.visits, np.float32(way), copies.threads, copies.rows.shape[0])
-
-
-@helper
-def offset_of(word, stride, copies):
-    """Where the row of a word stands, in floats from the start of its matrix: if the thread has a copy, where that does."""
-    # from a table, for LLVM makes a branch of a choice or a product, mispredicted for a word in four: .03 to .05 of the time
-    return word * stride + copies.shift[np.uint64(word < copies.rows.shape[0])]
 
 
 @part
@@ -140,8 +115,6 @@ def path_list(i, tree, w_node, scratch):
 def prefetch_paths(i, n, tree, w_node, scratch):
     """Ask for the rows of the path NEXT centres from i; well before that for the path itself, and where it stands."""
     stride = w_node.shape[1]
-    # other threads have the ones beyond the copies in their caches
-    hot = HOT_NODES if scratch.near is None else scratch.own_y.rows.shape[0]
     if i + 3 * NEXT < n:
         ask_for(tree.offsets, np.int64(scratch.words[i + 3 * NEXT]))
     if 0 <= i + 2 * NEXT < n:
@@ -153,9 +126,9 @@ def prefetch_paths(i, n, tree, w_node, scratch):
         word = np.int64(scratch.words[i + NEXT])
         for k in range(tree.offsets[word + 1] - 1, tree.offsets[word] - 1, -1):  # from the leaf towards the root
             node = np.int64(tree.points[k])
-            if node >= w_node.shape[0] - hot:
+            if node >= w_node.shape[0] - HOT_NODES:
                 break
-            ask_for_row(w_node, node * stride, stride)
+            ask_for_row(w_node, offset_of(node, stride, scratch.own_y), stride)
 
 
 @helper
