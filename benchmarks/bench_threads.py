@@ -8,7 +8,9 @@ perhaps even the core. So four figures stand side by side. `wall`: how many time
 `processor`: the same by the time that threads had the processor, as if both had it all the time; what it lacks of 2 the
 threads cost each other. `multiply_adds`: what the clock says of a loop that lives in registers, in the same seconds;
 `row_moves`: of one that reads and writes rows at random in 64 MB. More than these the machine had not to give, to arithmetic
-and to memory; training is made of both.
+and to memory; training is made of both. Besides, the nanoseconds that a cache line takes from one core to the other
+(`line_trip`): a rented machine's cores may share a cache in one second and none in the next, and where they do not, rows that
+both threads write to cost several times as much. So the pairs of either kind are shown apart, too.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from .contestants import Ours, Work, config_of
 THREADS = 2
 TURNS = 24
 STRETCH = 832  # chunks, 8 million words
+NEAR = 100  # nanoseconds: cores that share a cache are nearer
 PROBE = 5_000_000  # turns of the loop of multiply-adds: a tenth of a second
 
 
@@ -55,23 +58,34 @@ def bench(corpus: Any, counts: Any, work: Work, turns: int) -> dict[str, Any]:
     from w2v.weights import Weights
 
     gains: dict[str, list[float]] = {"wall": [], "processor": [], "multiply_adds": [], "row_moves": []}
+    trips = []
     weights = Weights.create(len(counts), config_of(work, 1))
     for threads in (1, THREADS):  # kernels are compiled here
         run(Stretch(corpus, 0), counts, weights, work, threads)
     for turn in range(turns):
         stretch = Stretch(corpus, turn)
         (clock, own), (clocks, all_of_them) = (run(stretch, counts, weights, work, n) for n in (1, THREADS))
+        trips.append(round(peak.line_trip(), 1))
         gains["wall"].append(clock / clocks)
         gains["processor"].append(THREADS * own / all_of_them)
         gains["multiply_adds"].append(peak.multiply_adds(THREADS, PROBE) / peak.multiply_adds(1, PROBE))
         gains["row_moves"].append(peak.row_moves(THREADS) / peak.row_moves(1))
-    return {"model": work.model, "vector_size": work.vector_size, "workers": THREADS, "gains": gains}
+    row = {"model": work.model, "vector_size": work.vector_size, "workers": THREADS, "gains": gains, "line_trip": trips}
+    return {**row, "by_distance": by_distance(gains["wall"], trips)}
+
+
+def by_distance(gains: list[float], trips: list[float]) -> dict[str, list[float]]:
+    """The gains of the pairs during which the cores were near each other, and of the others."""
+    pairs = list(zip(gains, trips, strict=True))
+    return {"near": [gain for gain, trip in pairs if trip < NEAR], "apart": [gain for gain, trip in pairs if trip >= NEAR]}
 
 
 def show(row: dict[str, Any]) -> None:
     print(f"\n{row['model']}, D={row['vector_size']}: {row['workers']} threads over one")
     for name, values in row["gains"].items():
         print(f"  {name:14} {common.spread(values)}", flush=True)
+    for name, values in row["by_distance"].items():
+        print(f"  {name:14} {common.some(values)}", flush=True)
 
 
 def main() -> None:

@@ -144,6 +144,11 @@ def spread(values: list[float], digits: int = 2) -> str:
     return f"{middle} ({low} to {high})"
 
 
+def some(values: list[float]) -> str:
+    """The median of few values or none, and how many there are."""
+    return f"{statistics.median(values):.2f} ({len(values)})" if values else "-"
+
+
 def show(title: str, table: dict[str, dict[str, Any]], unit: str, scale: float = 1.0) -> None:
     """Print a line a contestant."""
     print(f"\n{title}")

@@ -19,7 +19,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from w2v.kernels import simd
+from w2v.kernels import aligned, simd
 
 CHAINS = 12  # independent sums: two units of four cycles' latency need eight; AVX2 has no registers for more
 ROUNDS = 4  # steps of every chain in a turn of the loop, so that counting costs nothing
@@ -76,6 +76,30 @@ def _move_rows(rows: Any, turns: int, place: int) -> None:
             rows[row, d] *= np.float32(1.0000001)
 
 
+@intrinsic
+def _await(typingctx: Any, line: Any, number: Any) -> Any:
+    """Wait until another thread has stored the number; then store the next."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = context.make_array(signature.args[0])(context, builder, values[0]).data
+        wait, after = (builder.append_basic_block(name) for name in ("wait", "after"))
+        builder.branch(wait)
+        builder.position_at_end(wait)
+        there = builder.load_atomic(place, "acquire", 8)
+        builder.cbranch(builder.icmp_signed("==", there, values[1]), after, wait)
+        builder.position_at_end(after)
+        builder.store_atomic(builder.add(there, simd.I64(1)), place, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(line, types.int64), codegen
+
+
+@numba.njit(nogil=True)
+def _play(line: Any, first: int, turns: int) -> None:
+    for turn in range(turns):
+        _await(line, first + 2 * turn)
+
+
 _multiply_add, _read = _probe(_emit_multiply_adds), _probe(_emit_reads)
 
 
@@ -111,6 +135,19 @@ def row_moves(threads: int, turns: int = 400_000) -> float:
     rows = _rows()
     _move_rows(rows, 1, 0)
     return threads * turns * rows[0].nbytes / _seconds(lambda i: _move_rows(rows, turns, i), threads) / 1e9
+
+
+def line_trip(turns: int = 3_000) -> float:
+    """Nanoseconds that a cache line takes from a core to another: two threads write to it by turns. The better of two tries.
+
+    Some 30 where they share a cache, 100 and more where they do not. A rented core may be another one a second later.
+    """
+    _play(np.zeros(1, np.int64), 0, 1)
+    trips = []
+    for _ in range(2):
+        line = aligned((1,), np.int64)
+        trips.append(_seconds(lambda i, line=line: _play(line, i, turns), 2) / turns / 2 * 1e9)
+    return min(trips)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from .common import RESULTS, ROOT, spread
+from .common import RESULTS, ROOT, some, spread
 
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 CHART = "speed.png"
@@ -122,11 +122,16 @@ def threads(results: Results) -> Iterator[str]:
     yield f"**{workers} threads over one**, on stretches of {millions(found)} words in turn: medians, and the middle"
     yield f"half, of {pairs} pairs. By processor time: as if both cores were there all the time."
     yield "Beside them, in the same seconds, what the machine had to give by the clock: multiply-adds that touch no memory,"
-    yield "and rows read and written at random in 64 MB."
+    yield "and rows read and written at random in 64 MB. Then the pairs during which the cores shared a cache (a line of it"
+    yield "went from one to the other in less than 100 ns), and those during which they did not: median and number."
     yield machine_line(found["machine"])
     yield ""
-    rows = [[row["model"], str(row["vector_size"]), *(spread(v) for v in row["gains"].values())] for row in found["rows"]]
-    yield from table(["model", "D", "by the clock", "by processor time", "multiply-adds", "rows in memory"], rows)
+    rows = []
+    for row in found["rows"]:
+        kinds = (some(gains) for gains in row["by_distance"].values())
+        rows.append([row["model"], str(row["vector_size"]), *(spread(v) for v in row["gains"].values()), *kinds])
+    heads = ["by the clock", "by processor time", "multiply-adds", "rows in memory", "near", "apart"]
+    yield from table(["model", "D", *heads], rows)
 
 
 def quality(results: Results) -> Iterator[str]:

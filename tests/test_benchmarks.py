@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench_cuda, bench_versions, common, cuda_ptx, peak, render
+from benchmarks import bench_cuda, bench_threads, bench_versions, common, cuda_ptx, peak, render
 from benchmarks.contestants import FastText, PWord2vec, Word2vecC, Work
 
 WORK = Work(sg=True, hs=False, vector_size=100, window=5, negative=5)
@@ -79,6 +79,7 @@ def test_peaks_are_positive():
     assert peak.multiply_adds(1, turns=1000) > 0
     assert peak.memory_reads(2, megabytes=1) > 0
     assert peak.row_moves(2, turns=100) > 0
+    assert 1 < peak.line_trip(turns=100) < 1e6
 
 
 def contestants(**factors: float) -> dict:
@@ -93,7 +94,9 @@ def results(tmp_path):
     rows = [{**row, "workers": n, "contestants": contestants(gensim=15.0 / n)} for n in (1, 2)]
     train = {"rows": rows, "peaks": {"fma_gflops_one_core": 100.0}}
     gains = {"wall": [1.0, 1.5, 2.0, 2.5, 3.0], "processor": [1.9] * 5, "multiply_adds": [1.7] * 5, "row_moves": [1.6] * 5}
-    threads = {"words": 2_000_000, "rows": [{"model": "CBOW", "vector_size": 100, "workers": 2, "gains": gains}]}
+    by_distance = bench_threads.by_distance(gains["wall"], [30.0, 30.0, 200.0, 30.0, 200.0])
+    of_threads = {"model": "CBOW", "vector_size": 100, "workers": 2, "gains": gains, "by_distance": by_distance}
+    threads = {"words": 2_000_000, "rows": [of_threads]}
     made = {
         "train": train,
         "train-avx2": train,
@@ -114,6 +117,7 @@ def test_readme_gets_the_figures_and_keeps_the_rest(results):
     assert "| CBOW | 100 | 1 | 17 M | 2.00 M | 133 k | 15.0 × | 50% |" in done
     assert "2 threads over one: 1.00 to 1.00" in done
     assert "| CBOW | 100 | 2.00 (1.25 to 2.75) | 1.90 (1.90 to 1.90) | 1.70 (1.70 to 1.70) |" in done
+    assert "| 1.60 (1.60 to 1.60) | 1.50 (3) | 2.50 (2) |" in done
     assert "**Training with AVX2**" in done
     assert "| reading | 2.00 M words/s | 8.0 × |" in done
     assert render.insert(done, render.section(render.read(results), "speed.png")) == done

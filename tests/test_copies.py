@@ -1,4 +1,4 @@
-"""Copies of rows: which, how often a thread meets them, and what share of its changes a copy gives back."""
+"""Copies of rows: which, how often a thread meets them, when they are merged, and what share of its changes each gives back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from w2v.config import TrainConfig
-from w2v.copies import OWN_NODES, OWN_WORDS, count_visits
+from w2v.copies import OWN_ROWS, UNSEEN, WORTH, choose_rows
 from w2v.huffman import build_tree
-from w2v.kernels import aligned, make_copies
+from w2v.kernels import TICK, TIERS, aligned, make_copies, make_scratch
 from w2v.kernels.jit import kernel
-from w2v.kernels.walk import borrow, give_back
+from w2v.kernels.own import begin, count_centres, finish
 from w2v.passes import make_passes, make_tables
 from w2v.sampling import ALWAYS, keep_thresholds
 from w2v.weights import Weights
@@ -20,20 +20,39 @@ from w2v.worker import Worker
 LR = 0.025
 
 
-def share(visits, threads):
-    """Of the change of a row that every token meets so many times, what a call over 10 tokens gives back."""
-    copies = make_copies(16, 0, [visits / 10], threads)
-    w = aligned((1, 16))
-    borrow_and_give_back(w, copies, np.array([4, 10]), np.full(2, LR, np.float32))
-    return w[0, 0] / 2
+@kernel
+def go(w_in, w_y, rates, scratch, looks, centres):
+    """Every copy goes 1, and so many centres are trained; so often, and then the call ends."""
+    begin(w_in, w_y, scratch)
+    for _ in range(looks):
+        for k in range(scratch.own_in.rows.shape[0]):
+            scratch.own_in.rows[k, 0] += 1
+        count_centres(centres, w_in, w_y, rates[0], scratch)
+    finish(w_in, w_y, rates, scratch)
 
 
 @kernel
-def borrow_and_give_back(w, copies, ends, rates):
-    """The copy goes 2 in between."""
-    borrow(w, copies)
-    copies.rows[0, 0] += 2
-    give_back(w, copies, ends, rates)
+def seen(w_in, w_y, rates, scratch, looks, centres):
+    """The same, and the call does not end."""
+    begin(w_in, w_y, scratch)
+    for _ in range(looks):
+        for k in range(scratch.own_in.rows.shape[0]):
+            scratch.own_in.rows[k, 0] += 1
+        count_centres(centres, w_in, w_y, rates[0], scratch)
+
+
+def run(function, own, threads=2, looks=1, centres=10, first=0):
+    """How far each row of the matrix went."""
+    w_in, w_y = aligned((first + len(own[0]), 16)), aligned((1, 16))
+    w_in[:] = start = np.arange(len(w_in))[:, np.newaxis]
+    scratch = make_scratch(1, 1, 16, own_in=make_copies(16, first, own, threads), own_y=make_copies(16))
+    function(w_in, w_y, np.full(1, LR, np.float32), scratch, looks, centres)
+    return (w_in - start)[:, 0]
+
+
+def share(visits, threads):
+    """Of the change of a row that every centre meets so many times, what a call of 10 centres gives back."""
+    return run(go, ([visits / 10], [(0, 1)]), threads)[0]
 
 
 @pytest.mark.parametrize("threads", [2, 16])
@@ -77,14 +96,14 @@ def test_visits_are_those_of_a_text(sg, shrink):
             inputs[words[context]] += 1
         for output in (word, *drawn[place]):
             outputs[output] += len(near) if sg else 1
-    found = count_visits(counts, keep, None, config)
-    assert found.nodes.size == 0
+    found = choose_rows(counts, keep, None, config, 2, 1e9)
+    assert found.nodes.visits.size == 0
     if not sg:  # a step moves the mean of the contexts by a part, and the mean is shorter than they
         inputs, outputs = (np.array(visits) / (4 if shrink else 6) for visits in (inputs, outputs))
-    for expected, visits in ((inputs, found.inputs), (outputs, found.outputs)):
-        assert len(visits) == (64 if sg else len(counts))
-        np.testing.assert_allclose(visits[:64] * len(tokens), expected[:64], rtol=0.2)  # rarer words come by chance
-        assert visits.sum() * len(tokens) == pytest.approx(sum(expected[: len(visits)]), rel=0.02)
+    for expected, (visits, _) in ((inputs, found.inputs), (outputs, found.outputs)):
+        assert len(visits) == len(counts)
+        np.testing.assert_allclose(visits[:64] * len(words), expected[:64], rtol=0.2)  # rarer words come by chance
+        assert visits.sum() * len(words) == pytest.approx(sum(expected), rel=0.02)
 
 
 @pytest.mark.parametrize("sg", [True, False])
@@ -97,28 +116,79 @@ def test_visits_of_nodes_are_those_of_all_paths(sg, monkeypatch):
     expected = np.zeros(len(counts) - 1)
     for word, count in enumerate(counts):
         expected[tree.points[tree.offsets[word] : tree.offsets[word + 1]]] += count / counts.sum() * (5 if sg else 1 / 5)
-    found = count_visits(counts, keep, tree, config)
-    np.testing.assert_allclose(found.nodes, expected[-OWN_NODES:])
-    assert found.nodes[-1] == found.nodes.max() == pytest.approx(5 if sg else 1 / 5)
+    found = choose_rows(counts, keep, tree, config, 2, 1e9).nodes.visits
+    np.testing.assert_allclose(found, expected)
+    assert found[-1] == found.max() == pytest.approx(5 if sg else 1 / 5)
 
 
 def test_what_a_visit_does_to_the_sum_of_contexts_and_by_a_divided_error():
     counts, keep = np.arange(50, 0, -1), np.full(50, ALWAYS, np.uint32)
     skipgram, mean, total, divided = (
-        count_visits(counts, keep, None, TrainConfig(window=4, **settings))
+        choose_rows(counts, keep, None, TrainConfig(window=4, **settings), 2, 1e9)
         for settings in ({}, {"sg": False}, {"sg": False, "cbow_mean": False}, {"sg": False, "cbow_gradient": "divided"})
     )
     for whole in (skipgram, total):
-        np.testing.assert_allclose(whole.inputs, 5 * mean.inputs)
-        np.testing.assert_allclose(whole.inputs, 25 * divided.inputs)
+        np.testing.assert_allclose(whole.inputs.visits, 5 * mean.inputs.visits)
+        np.testing.assert_allclose(whole.inputs.visits, 25 * divided.inputs.visits)
         for one in (mean, divided):
-            np.testing.assert_allclose(whole.outputs, 25 * one.outputs)
+            np.testing.assert_allclose(whole.outputs.visits, 25 * one.outputs.visits)
 
 
-def copies_of(threads, words=3000, **config):
+@pytest.mark.parametrize(("threads", "call"), [(2, 1_000), (2, 100_000), (8, 100_000)])
+def test_rows_worth_copies_are_those_that_others_have_had_often_enough(threads, call):
+    counts = (300_000 / np.arange(1, 2000) ** 0.9).astype(np.int64)
+    tree, keep = build_tree(counts), np.full(len(counts), ALWAYS, np.uint32)
+    found = choose_rows(counts, keep, tree, TrainConfig(hs=True), threads, call)
+    passed = np.zeros(len(counts) - 1)
+    for word, count in enumerate(counts):
+        passed[tree.points[tree.offsets[word] : tree.offsets[word + 1]]] += count
+    for own, met in ((found.inputs, counts), (found.outputs, counts), (found.nodes, passed[::-1])):
+        in_others = met / counts.sum() * call * (threads - 1) / threads
+        assert len(own.visits) == np.count_nonzero(in_others >= WORTH) > 0
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8, 100])
+@pytest.mark.parametrize("exponent", [0.75, -1])
+def test_rows_are_merged_before_too_much_of_others_is_unseen(threads, exponent):
+    """As late as that lets them, in powers of two; where there are very many threads, once a copy has been of some use."""
+    counts = np.arange(3000, 0, -1) ** 3
+    config = TrainConfig(sg=False, hs=True, cbow_gradient="divided", ns_exponent=exponent)
+    keep = keep_thresholds(counts, 1e-3)
+    found = choose_rows(counts, keep, build_tree(counts), config, threads, 1e6)
+    most = max(UNSEEN / (threads - 1), WORTH)
+    for own in (found.inputs, found.outputs, found.nodes):
+        rows = np.concatenate([np.arange(*tier) for tier in own.tiers])
+        assert sorted(rows) == list(range(len(own.visits)))  # each is in one tier
+        for k, (start, stop) in enumerate(own.tiers):
+            met = own.visits[start:stop] * 6 * TICK * 2**k  # a visit of this model counts for a sixth
+            assert k == 0 or (met <= most * 1.0001).all()
+            if exponent > 0:  # else rows behind are met more often, and this one is merged as often as they
+                assert k == TIERS - 1 or (met > most / 2).all()
+
+
+def test_when_rows_are_merged():
+    """At every look, at every second, fourth; a look comes after TICK centres at least."""
+    own = (np.zeros(6), [(4, 6), (1, 4), (0, 1)])
+    for looks, expected in ((1, [0, 0, 0, 0, 1, 1]), (3, [0, 2, 2, 2, 3, 3]), (4, [4] * 6), (7, [4, 6, 6, 6, 7, 7])):
+        for first in (0, 5):
+            moved = run(seen, own, looks=looks, centres=TICK, first=first)
+            np.testing.assert_allclose(moved[first:], expected, rtol=2e-3)
+            np.testing.assert_array_equal(moved[:first], 0)
+    np.testing.assert_allclose(run(seen, own, looks=9, centres=TICK // 3), [0, 8, 8, 8, 8, 8], rtol=2e-3)
+    np.testing.assert_allclose(run(go, own, looks=9, centres=TICK // 3), [9] * 6, rtol=2e-3)
+
+
+def test_what_counts_is_the_way_since_a_row_was_merged():
+    """The rarer row, met half as often and merged half as often, gives back the same share."""
+    frequent, rare = run(go, ([0.2, 0.1], [(0, 1), (1, 2)]), looks=4, centres=TICK)
+    assert 2.4 < frequent < 3.6
+    assert frequent == pytest.approx(rare, rel=1e-4)
+
+
+def copies_of(threads, words=3000, call=1e6, **config):
     config = TrainConfig(threads=threads, vector_size=16, **config)
     counts = np.arange(words, 0, -1) * 100
-    tables, weights = make_tables(counts, config, threads), Weights.create(words, config)
+    tables, weights = make_tables(counts, config, threads, call), Weights.create(words, config)
     worker = Worker(config, weights, tables, make_passes(config, weights, tables), None, 100, threads)
     return [(scratch.own_in, scratch.own_y) for scratch in worker._scratch]
 
@@ -129,18 +199,22 @@ def test_one_thread_has_no_copies():
 
 
 def test_which_rows_are_copied():
-    (words_in, words_out), (again, nodes) = copies_of(2, hs=True)
-    assert [(own.first, len(own.rows)) for own in (words_in, words_out, again)] == [(0, OWN_WORDS["skip-gram"])] * 3
-    assert (nodes.first, len(nodes.rows)) == (2999 - OWN_NODES, OWN_NODES)
+    (words_in, words_out), (again, nodes) = copies_of(2, hs=True, call=100_000)
+    rows = len(words_in.rows)
+    assert [(own.first, len(own.rows)) for own in (words_in, words_out, again)] == [(0, rows)] * 3
+    assert 0 < rows < 3000
+    assert 0 < len(nodes.rows) == 2999 - nodes.first < 2999
     [(few_in, few)] = copies_of(2, words=4, hs=True, negative=0)
     assert (few_in.first, len(few_in.rows), few.first, len(few.rows)) == (0, 4, 0, 3)
     assert few.threads == words_in.threads == 2
+    [(all_in, all_nodes)] = copies_of(2, words=5000, hs=True, negative=0, call=1e12)
+    assert len(all_in.rows) == len(all_nodes.rows) == OWN_ROWS
 
 
 @pytest.mark.parametrize("exponent", [-300, 0, 300])
 def test_visits_are_finite_whatever_the_exponent(exponent):
     counts = np.array([10**9, 5, 1, 0])
-    visits = count_visits(counts, np.full(4, ALWAYS, np.uint32), None, TrainConfig(ns_exponent=exponent))
-    assert np.isfinite(visits.inputs).all()
-    assert np.isfinite(visits.outputs).all()
-    assert visits.outputs[3] == 0
+    own = choose_rows(counts, np.full(4, ALWAYS, np.uint32), None, TrainConfig(ns_exponent=exponent), 2, 1e12)
+    assert np.isfinite(own.inputs.visits).all()
+    assert np.isfinite(own.outputs.visits).all()
+    assert len(own.outputs.visits) == 3

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from cases import KERNELS, Case, assert_same, call, make_inputs, pad, solve, solve_naively, streams
 
+from w2v.kernels import TICK
+
 # What is varied, each on its own and in random company.
 SETTINGS = {
     "size": [1, 7, 16, 100],
@@ -129,6 +131,20 @@ def test_copies_give_back_a_share_of_their_changes(kernel):
         np.testing.assert_allclose(part[rows] - start[rows], moved / 4, atol=1e-6)
         part[rows] = whole[rows]
         np.testing.assert_array_equal(part, whole)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_copies_merged_many_times_by_one_thread_make_no_difference(kernel):
+    """After every TICK centres some are, all others after twice as many: they begin anew from what the matrix has then."""
+    case = Case(kernel, words=40, lengths=(TICK + 100, 50, 3 * TICK), lr=0.01)
+    inputs, ends = make_inputs(case), []
+    for own in (0, 20):
+        w_in, w_y = pad(inputs.w_in), pad(inputs.w_y)
+        call(kernel, inputs, w_in, w_y, case.lr, case.options, streams(1), own)
+        ends.append((w_in, w_y))
+    for without, merged, start in zip(*ends, (pad(inputs.w_in), pad(inputs.w_y)), strict=True):
+        assert np.abs(without - start).max() > 0.1
+        np.testing.assert_allclose(merged, without, atol=2e-3)
 
 
 @pytest.mark.parametrize("group", [1, 3])

@@ -28,7 +28,7 @@ from .weights import Weights
 from .worker import Worker, most_chunks
 
 SHORT = 0.05  # seconds: after a stint no longer than this a worker takes twice as many chunks, after one of four times it half
-ROUNDS = 64  # stints an epoch at least: what several threads have made of their copies of rows is merged after each
+ROUNDS = 64  # stints an epoch at least: what several threads have made of their copies of rows is all merged after each
 POLL_SECONDS = 0.1  # between two looks at the workers
 LOADING = 0.02  # seconds: kernels that are there already take 1 ms
 

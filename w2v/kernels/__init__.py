@@ -75,7 +75,7 @@ class Copies(NamedTuple):
 
     first: int
     rows: Any  # (H, S) float32
-    before: Any  # (H, S) float32: the same as they were when the call began
+    before: Any  # (H, S) float32: the same as they were when they were last merged, or the call began
     visits: Any  # (H,) float32: how often a thread meets each, for every centre that it trains
     tiers: Any  # (TIERS, 2) int64: which of them are merged at every look, every 2nd, 4th ..: from, to
     way: Any  # (TIERS,) float32: how far a row has gone since then that every centre meets

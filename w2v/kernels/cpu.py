@@ -19,7 +19,7 @@ Threads run these kernels at once on the same matrices, without locks: a row tha
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
 The rows of the most frequent words and of the nodes nearest the Huffman root are no sparse updates: every thread would write
 them all the time, and their lines would go to and fro between the caches. Each of several threads works on copies, and gives
-back its changes at the end of the call: copies.py.
+back its changes from time to time, the last at the end of the call: own.py, and w2v/copies.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 from . import C_MAX, HIDDEN, PATH_MAX
 from .hidden import gather, scatter, score_hidden, update_hidden, update_path
 from .jit import kernel, part
-from .own import begin, count_centres, merge
+from .own import begin, count_centres, finish
 from .tiles import score, update
 from .walk import (
     AHEAD,
@@ -82,7 +82,7 @@ def skipgram_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    merge(w_in, w_out, rates[-1], scratch, True)
+    finish(w_in, w_out, rates, scratch)
 
 
 @kernel
@@ -117,7 +117,7 @@ def skipgram_hs(
                 outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
                 meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    merge(w_in, w_node, rates[-1], scratch, True)
+    finish(w_in, w_node, rates, scratch)
 
 
 @kernel
@@ -156,7 +156,7 @@ def cbow_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    merge(w_in, w_out, rates[-1], scratch, True)
+    finish(w_in, w_out, rates, scratch)
 
 
 @kernel
@@ -189,7 +189,7 @@ def cbow_hs(
             for i in range(0, n, options.group):
                 meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    merge(w_in, w_node, rates[-1], scratch, True)
+    finish(w_in, w_node, rates, scratch)
 
 
 # --- who meets whom ---------------------------------------------------------------------------------------------------

@@ -38,8 +38,15 @@ def count_centres(centres, w_in, w_y, lr, scratch):
 
 
 @part
+def finish(w_in, w_y, rates, scratch):
+    """When a call ends that was over any chunks, merge all copies."""
+    if rates.size > 0:
+        merge(w_in, w_y, rates[-1], scratch, True)
+
+
+@part
 def merge(w_in, w_y, lr, scratch, last):
-    """Look at the copies of both matrices' rows: those whose turn it is, at the last look all, give back their changes."""
+    """Look at the copies of both matrices' rows: those whose turn it is, at the last look all, are merged."""
     way = lr / 4 * np.float32(scratch.clock[0])  # of a row that every centre meets
     scratch.clock[0] = 0
     scratch.clock[1] += 1

@@ -13,7 +13,7 @@ wants the row, at most lr / 4 for a row met of length 1 (the curvature of log si
 the distance is left by all steps of a thread, and exp(-T a) were left, were those of all T threads done one after another. The
 sum of the threads' changes, times s, leaves as much: all of a change counts where steps are few, the threads' mean where many.
 
-    s = (1 - exp(-T a)) / (T (1 - exp(-a)))                                                                        (`merge_rows`)
+    s = (1 - exp(-T a)) / (T (1 - exp(-a)))                                                                       (`merge_rows`)
 
 Every micro-kernel is written twice: in numpy, which says what it does and stands in where the JIT is off, and as vectors.
 Words' rows are addressed by their offset in floats from the start of the matrix, in int64: matrices pass 2**31 elements, and a
