@@ -150,9 +150,11 @@ def call(
     scratch = make_scratch(len(tokens), outputs, size, options.group, negative, own_in, own_y, width)
     stats = np.zeros((1, 3))
     ends, rates = np.array([len(tokens)]), np.array([lr], np.float32)
-    getattr(cpu, kernel)(
-        tokens, ends, inputs.keep, inputs.table, w_in, w_y, inputs.lock, rates, options, rng[None], scratch, stats
-    )
+    for chunks in (1, 0):  # a call over none ends the work: what is left in copies is merged
+        getattr(cpu, kernel)(
+            tokens if chunks else tokens[:0], ends[:chunks], inputs.keep, inputs.table, w_in, w_y, inputs.lock, rates[:chunks],
+            options, rng[None][:chunks], scratch, stats[:chunks],
+        )  # fmt: skip
     loss, pairs, kept = stats[0].tolist()
     assert pairs == int(pairs)
     return naive.Totals(loss, int(pairs), int(kept))

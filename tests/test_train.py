@@ -257,15 +257,29 @@ def watch(corpus):
     return taken
 
 
-@pytest.mark.parametrize(("rounds", "most"), [(64, 1), (25, 4), (12, 8)])
-def test_several_threads_take_few_chunks_of_a_small_text_at_once(monkeypatch, rounds, most):
-    """What they have made of their copies is merged after each time: of 100 chunks, often enough."""
+@pytest.mark.parametrize("both", [False, True])
+def test_chunks_that_several_threads_take_at_once(monkeypatch, both):
+    """As many as one thread does; but one where both output layers take turns at copies of the same rows."""
     monkeypatch.setattr("w2v.train.SHORT", math.inf)
-    monkeypatch.setattr("w2v.train.ROUNDS", rounds)
     corpus = many_chunks()
     taken = watch(corpus)
-    train(corpus, COUNTS, SMALL.replace(epochs=1, threads=2))
-    assert (sum(taken), max(taken)) == (100, most)
+    train(corpus, COUNTS, SMALL.replace(epochs=1, threads=2, hs=both))
+    assert sum(taken) == 100
+    assert max(taken) == 1 if both else max(taken) >= 4  # more than 12 would leave too little for the other
+
+
+@pytest.mark.parametrize("models", [*MODELS, {"hs": True, "negative": 5}])
+def test_what_threads_make_of_their_copies_is_in_the_matrices_in_the_end(monkeypatch, models):
+    """With so small a learning rate output rows go as far whoever trains them, but for the part that merging takes away."""
+    monkeypatch.setattr("w2v.train.ROUNDS", 1)  # else no row of so small a text is worth a copy
+    few = {**models, "alpha": 1e-3, "min_alpha": 1e-3, "epochs": 1}
+    moved = []
+    for threads in (1, 2):
+        weights = train(many_chunks(), COUNTS, SMALL.replace(**few, threads=threads)).weights
+        moved.append([m for m in (weights.w_out, weights.w_node) if m is not None])  # they begin with zeros
+    for by_one, by_two in zip(*moved, strict=True):
+        assert np.abs(by_one).max() > 1e-4
+        np.testing.assert_allclose(by_two, by_one, atol=0.4 * np.abs(by_one).max())  # not 1: lost
 
 
 @pytest.mark.parametrize("models", MODELS)

@@ -3,14 +3,15 @@
 Threads write to the same matrices without locks, which is harmless where they seldom meet (Hogwild). The rows of the most
 frequent words, and of the nodes nearest the Huffman root, all of them write all the time: the lines of these rows would go to
 and fro between the caches, which is dear where these are far apart: two threads were 1.2 times as fast as one on cores 190 ns
-from each other, and 1.9 times on cores 30 ns apart. So each thread works on copies of rows that it meets often enough in a call
-of a kernel, of up to STINT chunks (train.py), and merges them into the matrices (kernels/own.py): after so many visits that the
-others' work of so many is unseen until then, and all at the end of the call.
+from each other, and 1.9 times on cores 30 ns apart. So each thread works on copies of rows that it meets often enough, and
+merges them into the matrices from time to time (kernels/own.py): after so many visits that the
+others' work of so many is unseen until then, and all when it stops.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,13 @@ from .kernels import TICK, TIERS, Tree, count_passes
 from .sampling import ALWAYS, noise_shares
 
 OWN_ROWS = 4096  # of a matrix at most: copies take twice their room for each thread
-WORTH = 4  # times that a thread finds a row with another in a call, from which on a copy of it is worth its making and merging
-# Loss of CBOW after two epochs of 17 million words, two threads and eight (without copies 1.972, 1.971): with 32 1.971, 1.972,
-# with 64 1.972, 1.974; merged after every 16 chunks, however frequent the word, 1.983, 2.116. With 32 two threads take 1.03 of
-# the time (a Zen 4).
-UNSEEN = 64  # visits of all other threads to a row that a thread does not know of
+WORTH = 4  # times that a thread finds a row with another between two merges, from which on a copy of it is worth merging
+UNSEEN = 64  # visits of all other threads to a row that a thread does not know of, at most
+# Times an epoch at least that a thread sees what all others have made of a row. Loss after two epochs of 17 million words with
+# one thread, two and eight: skip-gram 2.341 2.342 2.341, CBOW 1.974 1.971 1.972; with 64 skip-gram 2.344 2.349 (men .630 .622
+# .600), with 512 2.341 2.340. With copies of 64 to 256 words, all merged after 16 chunks, CBOW 1.983 2.116. On cores that share
+# no cache two threads take 1.11 of the time that they take with 64, with 512 1.19 (skip-gram); on near ones 1.01 and 1.01.
+ROUNDS = 256
 
 
 class OwnRows(NamedTuple):
@@ -50,8 +53,8 @@ _NONE = OwnRows(np.zeros(0), np.zeros((TIERS, 2), np.int64))
 NOTHING = Own(_NONE, _NONE, _NONE)  # of one thread
 
 
-def choose_rows(counts: Any, keep: Any, tree: Tree | None, config: TrainConfig, threads: int, call: float) -> Own:
-    """The rows worth copies where each of several threads goes over `call` tokens in a call of a kernel.
+def choose_rows(counts: Any, keep: Any, tree: Tree | None, config: TrainConfig, threads: int, tokens: float) -> Own:
+    """The rows worth copies, where each of several threads sees at the latest what the others have made of so many tokens.
 
     A word that subsampling keeps is a context of each centre in reach; as output it meets its own contexts, or their mean.
     A noise word is drawn `negative` times for each centre, and meets the same; so does every node of a centre's path. With CBOW
@@ -60,22 +63,22 @@ def choose_rows(counts: Any, keep: Any, tree: Tree | None, config: TrainConfig, 
     """
     kept = counts / max(np.sum(counts), 1) * (keep / ALWAYS)
     centres = kept.sum()  # of a token
-    often = WORTH * threads / (threads - 1) / (call * centres)  # of T threads another had the row in T - 1 of T times
-    kept = kept / centres
+    kept, latest = kept / centres, min(tokens * centres / (threads - 1), TICK << (TIERS - 1))
+    often = WORTH * threads / (threads - 1) / latest  # of T threads another had the row in T - 1 of T times
     words = _worth(kept, often)
     noise = noise_shares(counts, config.ns_exponent) if config.negative else np.zeros(len(kept))
     inputs, outputs = kept[:words], (kept + config.negative * noise)[:words]
     nodes = np.zeros(0) if tree is None else count_passes(tree, kept, len(kept) - 1)
     nodes = nodes[len(nodes) - _worth(nodes, often) :]
-    most = max(UNSEEN / (threads - 1), WORTH)
+    merged = partial(_tiers, most=max(UNSEEN / (threads - 1), WORTH), latest=latest)
     reach = config.window + 1 if config.shrink_windows else 2 * config.window
     of_input = of_output = float(reach)
     if not config.sg and config.cbow_mean:
         of_input, of_output = 1 / reach if config.cbow_gradient is CbowGradient.DIVIDED else 1.0, 1 / reach
     return Own(
-        OwnRows(inputs * of_input, _tiers(inputs, most)),
-        OwnRows(outputs * of_output, _tiers(outputs, most)),
-        OwnRows(nodes * of_output, len(nodes) - _tiers(nodes[::-1], most)[:, ::-1]),
+        OwnRows(inputs * of_input, merged(inputs)),
+        OwnRows(outputs * of_output, merged(outputs)),
+        OwnRows(nodes * of_output, len(nodes) - merged(nodes[::-1])[:, ::-1]),
     )
 
 
@@ -84,13 +87,14 @@ def _worth(visits: Any, often: float) -> int:
     return min(int(np.count_nonzero(visits >= often)), OWN_ROWS)
 
 
-def _tiers(visits: Any, most: float) -> Any:
+def _tiers(visits: Any, most: float, latest: float) -> Any:
     """(TIERS, 2): the rows that a thread meets at most so often in TICK centres, in twice as many, in 4 times ..: from, to.
 
-    The first are met most; a row that is met more often than one before it is merged no less often.
+    The first are met most; a row that is met more often than one before it is merged no less often, and none later than after
+    `latest` centres.
     """
     in_a_tick = np.maximum.accumulate(visits[::-1])[::-1] * TICK
-    tiers = np.floor(np.log2(most / np.maximum(in_a_tick, 1e-30)))
+    tiers = np.floor(np.log2(np.minimum(most / np.maximum(in_a_tick, 1e-30), max(latest / TICK, 1))))
     ends = np.searchsorted(tiers, np.arange(TIERS - 1), side="right")
     bounds = np.concatenate([[0], ends, [len(visits)]])
     return np.stack([bounds[:-1], bounds[1:]], axis=1)

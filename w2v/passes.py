@@ -32,15 +32,15 @@ class Tables:
     own: Own
 
 
-def make_tables(counts: Any, config: TrainConfig, threads: int, call: float) -> Tables:
-    """Tables for words that occur `counts` (V,) times, trained by so many threads on `call` tokens in a call of a kernel."""
+def make_tables(counts: Any, config: TrainConfig, threads: int, tokens: float) -> Tables:
+    """Tables for words that occur `counts` (V,) times, trained by so many threads; tokens: see choose_rows."""
     keep, tree = sampling.keep_thresholds(counts, config.sample), build_tree(counts) if config.hs else None
     return Tables(
         keep=keep,
         alias=sampling.alias_table(counts, config.ns_exponent) if config.negative else None,
         tree=tree,
         outputs=config.noise_group + config.negative,
-        own=choose_rows(counts, keep, tree, config, threads, call) if threads > 1 else NOTHING,
+        own=choose_rows(counts, keep, tree, config, threads, tokens) if threads > 1 else NOTHING,
     )
 
 

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from . import device as devices
 from . import memory
 from .config import TrainConfig
+from .copies import ROUNDS
 from .errors import ConfigError, DeviceError, TrainingError
 from .passes import Tables, chunk_streams, gpu_options, make_passes, make_tables
 from .weights import Weights
 from .worker import Worker, most_chunks
 
 SHORT = 0.05  # seconds: after a stint no longer than this a worker takes twice as many chunks, after one of four times it half
-ROUNDS = 64  # stints an epoch at least: what several threads have made of their copies of rows is all merged after each
 POLL_SECONDS = 0.1  # between two looks at the workers
 LOADING = 0.02  # seconds: kernels that are there already take 1 ms
 
@@ -192,12 +192,6 @@ def _threads(config: TrainConfig, chunks: int) -> int:
     return 1 if config.deterministic else min(config.threads, chunks)
 
 
-def _stint(config: TrainConfig, chunks: int, threads: int) -> int:
-    """Chunks that a worker takes at once, at most."""
-    most = most_chunks(config)
-    return most if threads == 1 else max(min(most, chunks // ROUNDS), 1)
-
-
 class _Trainer:
     """One call of `train`: what does not change from epoch to epoch."""
 
@@ -206,8 +200,9 @@ class _Trainer:
         self.chunks = len(corpus.starts) - 1
         self.total_tokens = int(corpus.starts[-1])
         threads = _threads(config, self.chunks)
-        self.most = _stint(config, self.chunks, threads)
-        self.tables: Tables = make_tables(counts, config, threads, self.most * self.total_tokens / self.chunks)
+        self.most = most_chunks(config)
+        rounds = self.chunks if self.most == 1 else ROUNDS
+        self.tables: Tables = make_tables(counts, config, threads, self.total_tokens / rounds)
         self.passes = make_passes(config, weights, self.tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
         self.workers = [Worker(config, weights, self.tables, self.passes, lock, longest, threads) for _ in range(threads)]
@@ -216,13 +211,8 @@ class _Trainer:
         self.began = time.perf_counter()
 
     def compile(self) -> None:
-        """Have every kernel ready before the clock starts, by a call over no tokens.
-
-        They are read-only, as chunks are: numba would compile it a second time for these, while the clock runs.
-        """
-        none = np.zeros(0, np.int32)
-        none.flags.writeable = False
-        self.workers[0].train(none, np.zeros(0, np.int64), (), ())
+        """Have every kernel ready before the clock starts, by a call over no tokens."""
+        self.workers[0].finish()
         self.compile_seconds = self.seconds()
         if self.compile_seconds > LOADING:
             memory.give_back()
@@ -334,6 +324,8 @@ class _Trainer:
                 stint = min(2 * stint, most) if seconds < SHORT else max(stint // 2, 1) if seconds > 4 * SHORT else stint
             if self.gpu is not None:
                 self._count(run, [self.gpu.finish()])
+            else:
+                worker.finish()
         except BaseException as error:  # handed to the thread that waits
             run.error = error
         finally:

@@ -75,7 +75,7 @@ class Copies(NamedTuple):
 
     first: int
     rows: Any  # (H, S) float32
-    before: Any  # (H, S) float32: the same as they were when they were last merged, or the call began
+    before: Any  # (H, S) float32: the same as they were when they were last merged, or borrowed
     visits: Any  # (H,) float32: how often a thread meets each, for every centre that it trains
     tiers: Any  # (TIERS, 2) int64: which of them are merged at every look, every 2nd, 4th ..: from, to
     way: Any  # (TIERS,) float32: how far a row has gone since then that every centre meets
@@ -102,7 +102,8 @@ class Scratch(NamedTuple):
     counts: Any  # (2**group, M + M_MAX) float32: multiplicity of (mask, output)
     g: Any  # float32: lr * gradient of each logit, M_MAX a context, or whole PATH_MAX a hidden vector
     loss: Any  # (16,) float32: loss of the sentence so far
-    clock: Any  # (2,) int64: centres since the last look at the copies, and looks in this call
+    clock: Any  # (3,) int64: centres since the last look at the copies; looks; whether there are copies
+    way: Any  # (1,) float32: how far a row has gone since that look that every centre meets
     own_in: Copies  # of the input rows of the most frequent words
     own_y: Copies  # of their output rows, or of the nodes nearest the Huffman root
     near: Any  # (H, S) float32 | None: these nodes, where there are any
@@ -202,7 +203,8 @@ def make_scratch(
         counts=make_counts(group, negative, outputs),
         g=np.zeros(max((C_MAX + 1) * M_MAX, group * pieces * PATH_MAX), np.float32),
         loss=np.zeros((ROW_ALIGN,), np.float32),
-        clock=np.zeros(2, np.int64),
+        clock=np.zeros(3, np.int64),
+        way=np.zeros(1, np.float32),
         own_in=own_in,
         own_y=own_y,
         near=own_y.rows if negative == 0 and len(own_y.rows) else None,

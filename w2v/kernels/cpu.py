@@ -12,14 +12,14 @@ draws, one of which is renewed for each group: every use of a noise word is stil
 row is at hand from the use before. Skip-gram with hierarchical softmax shares windows only: no two centres have one path.
 Noise is chosen, and the rows of outputs are asked for, AHEAD groups early: they are in the cache by the time they are needed.
 
-A call goes over K consecutive chunks, each with a learning rate, random streams and totals of its own. What Python does between
-two calls has left all caches by then: when every chunk was a call, it took .15 of CBOW's time.
+A call goes over K consecutive chunks, each with a learning rate, random streams and totals of its own; over none, it is the
+last. What Python does between two calls has left all caches by then: when every chunk was a call, it took .15 of CBOW's time.
 
 Threads run these kernels at once on the same matrices, without locks: a row that two threads update at the same moment may lose
 one of the updates. Sparse updates make that rare and harmless (Hogwild; Niu, Recht, Re, Wright 2011). One thread is repeatable.
 The rows of the most frequent words and of the nodes nearest the Huffman root are no sparse updates: every thread would write
 them all the time, and their lines would go to and fro between the caches. Each of several threads works on copies, and gives
-back its changes from time to time, the last at the end of the call: own.py, and w2v/copies.py.
+back its changes from time to time, the last when its work ends: own.py, and w2v/copies.py.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def skipgram_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_contexts(i, n, options.group, scratch.reach[i], outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    finish(w_in, w_out, rates, scratch)
+    finish(w_in, w_out, ends, scratch)
 
 
 @kernel
@@ -117,7 +117,7 @@ def skipgram_hs(
                 outputs, reach = path_list(i, tree, w_node, scratch), scratch.reach[i - i % options.group]
                 meet_contexts(i, n, 1, reach, outputs, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    finish(w_in, w_node, rates, scratch)
+    finish(w_in, w_node, ends, scratch)
 
 
 @kernel
@@ -156,7 +156,7 @@ def cbow_ns(
                 outputs = noise_list(i, options, scratch)
                 meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    finish(w_in, w_out, rates, scratch)
+    finish(w_in, w_out, ends, scratch)
 
 
 @kernel
@@ -189,7 +189,7 @@ def cbow_hs(
             for i in range(0, n, options.group):
                 meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals)
             close_sentence(n, scratch, totals)
-    finish(w_in, w_node, rates, scratch)
+    finish(w_in, w_node, ends, scratch)
 
 
 # --- who meets whom ---------------------------------------------------------------------------------------------------

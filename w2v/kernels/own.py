@@ -23,35 +23,38 @@ def offset_of(row, stride, copies):
 
 @part
 def begin(w_in, w_y, scratch):
-    """When a call begins, have copies of rows of both matrices."""
-    scratch.clock[:] = 0
-    borrow(w_in, scratch.own_in)
-    borrow(w_y, scratch.own_y)
+    """When a call begins, have copies of rows of both matrices, unless the call before has left them."""
+    if scratch.clock[2] == 0:
+        scratch.clock[2] = 1
+        borrow(w_in, scratch.own_in)
+        borrow(w_y, scratch.own_y)
 
 
 @part
 def count_centres(centres, w_in, w_y, lr, scratch):
     """So many more are trained; after every TICK of them, look at the copies."""
     scratch.clock[0] += centres
+    scratch.way[0] += lr / 4 * np.float32(centres)
     if scratch.clock[0] >= TICK:
-        merge(w_in, w_y, lr, scratch, False)
+        merge(w_in, w_y, scratch, False)
 
 
 @part
-def finish(w_in, w_y, rates, scratch):
-    """When a call ends that was over any chunks, merge all copies."""
-    if rates.size > 0:
-        merge(w_in, w_y, rates[-1], scratch, True)
+def finish(w_in, w_y, ends, scratch):
+    """A call over no chunks is the last: all copies are merged."""
+    if ends.size == 0:
+        merge(w_in, w_y, scratch, True)
+        scratch.clock[:] = 0
 
 
 @part
-def merge(w_in, w_y, lr, scratch, last):
+def merge(w_in, w_y, scratch, last):
     """Look at the copies of both matrices' rows: those whose turn it is, at the last look all, are merged."""
-    way = lr / 4 * np.float32(scratch.clock[0])  # of a row that every centre meets
     scratch.clock[0] = 0
     scratch.clock[1] += 1
-    merge_due(w_in, scratch.own_in, way, scratch.clock[1], last)
-    merge_due(w_y, scratch.own_y, way, scratch.clock[1], last)
+    merge_due(w_in, scratch.own_in, scratch.way[0], scratch.clock[1], last)
+    merge_due(w_y, scratch.own_y, scratch.way[0], scratch.clock[1], last)
+    scratch.way[0] = 0
 
 
 @helper
