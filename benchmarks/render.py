@@ -128,7 +128,7 @@ def threads(results: Results) -> Iterator[str]:
     yield ""
     rows = []
     for row in found["rows"]:
-        kinds = (some(gains) for gains in row["by_distance"].values())
+        kinds = (some(gains) for gains in row.get("by_distance", {"near": [], "apart": []}).values())
         rows.append([row["model"], str(row["vector_size"]), *(spread(v) for v in row["gains"].values()), *kinds])
     heads = ["by the clock", "by processor time", "multiply-adds", "rows in memory", "near", "apart"]
     yield from table(["model", "D", *heads], rows)
