@@ -212,6 +212,13 @@ def test_which_rows_are_copied():
     assert len(all_in.rows) == len(all_nodes.rows) == OWN_ROWS
 
 
+def test_words_without_counts_have_no_copies():
+    counts = np.zeros(30, np.int64)
+    config, keep = TrainConfig(hs=True, negative=0), np.full(30, ALWAYS, np.uint32)
+    own = choose_rows(counts, keep, build_tree(counts), config, 2, 600)
+    assert [len(rows.visits) for rows in (own.inputs, own.outputs, own.nodes)] == [0, 0, 0]
+
+
 @pytest.mark.parametrize("exponent", [-300, 0, 300])
 def test_visits_are_finite_whatever_the_exponent(exponent):
     counts = np.array([10**4, 5, 1, 0])

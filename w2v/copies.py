@@ -62,7 +62,7 @@ def choose_rows(counts: Any, keep: Any, tree: Tree | None, config: TrainConfig, 
     the mean by 1 / n of it, and is 1 / n itself where the error is divided.
     """
     kept = counts / max(np.sum(counts), 1) * (keep / ALWAYS)
-    centres = kept.sum()  # of a token
+    centres = max(kept.sum(), 1e-30)  # of a token; words without counts have none
     kept, latest = kept / centres, min(tokens * centres / (threads - 1), TICK << (TIERS - 1))
     often = WORTH * threads / (threads - 1) / latest  # of T threads another had the row in T - 1 of T times
     words = _worth(kept, often)
