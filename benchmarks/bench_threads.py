@@ -26,7 +26,6 @@ from .contestants import Ours, Work, config_of
 THREADS = 2
 TURNS = 24
 STRETCH = 832  # chunks, 8 million words
-NEAR = 100  # nanoseconds: cores that share a cache are nearer
 PROBE = 5_000_000  # turns of the loop of multiply-adds: a tenth of a second
 
 
@@ -70,22 +69,15 @@ def bench(corpus: Any, counts: Any, work: Work, turns: int) -> dict[str, Any]:
         gains["processor"].append(THREADS * own / all_of_them)
         gains["multiply_adds"].append(peak.multiply_adds(THREADS, PROBE) / peak.multiply_adds(1, PROBE))
         gains["row_moves"].append(peak.row_moves(THREADS) / peak.row_moves(1))
-    row = {"model": work.model, "vector_size": work.vector_size, "workers": THREADS, "gains": gains, "line_trip": trips}
-    return {**row, "by_distance": by_distance(gains["wall"], trips)}
-
-
-def by_distance(gains: list[float], trips: list[float]) -> dict[str, list[float]]:
-    """The gains of the pairs during which the cores were near each other, and of the others."""
-    pairs = list(zip(gains, trips, strict=True))
-    return {"near": [gain for gain, trip in pairs if trip < NEAR], "apart": [gain for gain, trip in pairs if trip >= NEAR]}
+    return {"model": work.model, "vector_size": work.vector_size, "workers": THREADS, "gains": gains, "line_trip": trips}
 
 
 def show(row: dict[str, Any]) -> None:
     print(f"\n{row['model']}, D={row['vector_size']}: {row['workers']} threads over one")
     for name, values in row["gains"].items():
         print(f"  {name:14} {common.spread(values)}", flush=True)
-    for name, values in row["by_distance"].items():
-        print(f"  {name:14} {common.some(values)}", flush=True)
+    for name, figure in common.by_distance(row).items():
+        print(f"  {name:14} {figure}", flush=True)
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 BUNDLED = ROOT / "corpora" / "austen.txt.xz"
+NEAR = 100  # nanoseconds of a cache line from a core to another: those that share a cache are nearer
 PACKAGES = ("numpy", "numba", "llvmlite", "gensim", "scipy")
 
 
@@ -144,9 +145,14 @@ def spread(values: list[float], digits: int = 2) -> str:
     return f"{middle} ({low} to {high})"
 
 
-def some(values: list[float]) -> str:
-    """The median of few values or none, and how many there are."""
-    return f"{statistics.median(values):.2f} ({len(values)})" if values else "-"
+def by_distance(row: dict[str, Any]) -> dict[str, str]:
+    """Of a row of bench_threads: median and number of the pairs during which the cores were near each other, and of the others.
+
+    None of either kind where their distance was not measured yet.
+    """
+    pairs = list(zip(row["gains"]["wall"], row.get("line_trip", []), strict="line_trip" in row))
+    kinds = {"near": [gain for gain, trip in pairs if trip < NEAR], "apart": [gain for gain, trip in pairs if trip >= NEAR]}
+    return {kind: f"{statistics.median(gains):.2f} ({len(gains)})" if gains else "-" for kind, gains in kinds.items()}
 
 
 def show(title: str, table: dict[str, dict[str, Any]], unit: str, scale: float = 1.0) -> None:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from .common import RESULTS, ROOT, some, spread
+from .common import NEAR, RESULTS, ROOT, by_distance, spread
 
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 CHART = "speed.png"
@@ -123,13 +123,13 @@ def threads(results: Results) -> Iterator[str]:
     yield f"half, of {pairs} pairs. By processor time: as if both cores were there all the time."
     yield "Beside them, in the same seconds, what the machine had to give by the clock: multiply-adds that touch no memory,"
     yield "and rows read and written at random in 64 MB. Then the pairs during which the cores shared a cache (a line of it"
-    yield "went from one to the other in less than 100 ns), and those during which they did not: median and number."
+    yield f"went from one to the other in less than {NEAR} ns), and those during which they did not: median and number."
     yield machine_line(found["machine"])
     yield ""
-    rows = []
-    for row in found["rows"]:
-        kinds = (some(gains) for gains in row.get("by_distance", {"near": [], "apart": []}).values())
-        rows.append([row["model"], str(row["vector_size"]), *(spread(v) for v in row["gains"].values()), *kinds])
+    rows = [
+        [row["model"], str(row["vector_size"]), *(spread(v) for v in row["gains"].values()), *by_distance(row).values()]
+        for row in found["rows"]
+    ]
     heads = ["by the clock", "by processor time", "multiply-adds", "rows in memory", "near", "apart"]
     yield from table(["model", "D", *heads], rows)
 

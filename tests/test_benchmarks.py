@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench_cuda, bench_threads, bench_versions, common, cuda_ptx, peak, render
+from benchmarks import bench_cuda, bench_versions, common, cuda_ptx, peak, render
 from benchmarks.contestants import FastText, PWord2vec, Word2vecC, Work
 
 WORK = Work(sg=True, hs=False, vector_size=100, window=5, negative=5)
@@ -94,8 +94,8 @@ def results(tmp_path):
     rows = [{**row, "workers": n, "contestants": contestants(gensim=15.0 / n)} for n in (1, 2)]
     train = {"rows": rows, "peaks": {"fma_gflops_one_core": 100.0}}
     gains = {"wall": [1.0, 1.5, 2.0, 2.5, 3.0], "processor": [1.9] * 5, "multiply_adds": [1.7] * 5, "row_moves": [1.6] * 5}
-    by_distance = bench_threads.by_distance(gains["wall"], [30.0, 30.0, 200.0, 30.0, 200.0])
-    of_threads = {"model": "CBOW", "vector_size": 100, "workers": 2, "gains": gains, "by_distance": by_distance}
+    trips = [30.0, 30.0, 200.0, 30.0, 200.0]
+    of_threads = {"model": "CBOW", "vector_size": 100, "workers": 2, "gains": gains, "line_trip": trips}
     threads = {"words": 2_000_000, "rows": [of_threads]}
     made = {
         "train": train,

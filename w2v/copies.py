@@ -4,8 +4,8 @@ Threads write to the same matrices without locks, which is harmless where they s
 frequent words, and of the nodes nearest the Huffman root, all of them write all the time: the lines of these rows would go to
 and fro between the caches, which is dear where these are far apart: two threads were 1.2 times as fast as one on cores 190 ns
 from each other, and 1.9 times on cores 30 ns apart. So each thread works on copies of rows that it meets often enough, and
-merges them into the matrices from time to time (kernels/own.py): after so many visits that the
-others' work of so many is unseen until then, and all when it stops.
+merges them into the matrices (kernels/own.py): a row the sooner the more often it is met and the more threads there are, for
+until then none sees what the others have made of it; and all rows when it stops.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sampling import ALWAYS, noise_shares
 
 OWN_ROWS = 4096  # of a matrix at most: copies take twice their room for each thread
 WORTH = 4  # times that a thread finds a row with another between two merges, from which on a copy of it is worth merging
-UNSEEN = 64  # visits of all other threads to a row that a thread does not know of, at most
+UNSEEN = 64  # visits of all other threads to a row that a thread does not know of, at most, unless a copy were not worth it
 # Times an epoch at least that a thread sees what all others have made of a row. Loss after two epochs of 17 million words with
 # one thread, two and eight: skip-gram 2.341 2.342 2.341, CBOW 1.974 1.971 1.972; with 64 skip-gram 2.344 2.349 (men .630 .622
 # .600), with 512 2.341 2.340. With copies of 64 to 256 words, all merged after 16 chunks, CBOW 1.983 2.116. On cores that share

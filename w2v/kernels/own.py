@@ -61,7 +61,6 @@ def merge(w_in, w_y, scratch, last):
 def borrow(w, copies):
     """Copy rows twice: to work on, and to tell what has changed."""
     copies.shift[1] = floats_between(w, copies.rows) - copies.first * w.shape[1]
-    copies.way[:] = 0
     for k in range(copies.rows.shape[0]):
         for d in range(w.shape[1]):
             copies.rows[k, d] = copies.before[k, d] = w[copies.first + k, d]
