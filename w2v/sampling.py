@@ -58,8 +58,8 @@ def noise_shares(counts: ArrayLike, exponent: float) -> NDArray[np.float64]:
     """Each word's share of the noise, count ** exponent over the sum of all; (V,). 0 for words that never occur."""
     counts = np.asarray(counts, np.int64)
     occurs = counts > 0
-    logs = np.log(np.maximum(counts, 1)) * exponent
-    shares = np.where(occurs, np.exp(logs - logs[occurs].max(initial=-np.inf)), 0.0)  # the largest is 1: no exponent overflows
+    logs = np.where(occurs, np.log(np.maximum(counts, 1)) * exponent, -np.inf)
+    shares = np.exp(logs - logs.max(initial=np.finfo(np.float64).min))  # the largest is 1: no exponent overflows
     shares /= max(shares.sum(), 1.0)
     return shares
 
