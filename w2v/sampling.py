@@ -60,8 +60,7 @@ def noise_shares(counts: ArrayLike, exponent: float) -> NDArray[np.float64]:
     occurs = counts > 0
     logs = np.where(occurs, np.log(np.maximum(counts, 1)) * exponent, -np.inf)
     shares = np.exp(logs - logs.max(initial=np.finfo(np.float64).min))  # the largest is 1: no exponent overflows
-    shares /= max(shares.sum(), 1.0)
-    return shares
+    return np.asarray(shares / max(shares.sum(), 1.0))
 
 
 @kernel

@@ -26,7 +26,7 @@ from .copies import ROUNDS
 from .errors import ConfigError, DeviceError, TrainingError
 from .passes import Tables, chunk_streams, gpu_options, make_passes, make_tables
 from .weights import Weights
-from .worker import Worker, most_chunks
+from .worker import Worker, most_chunks, take_turns
 
 SHORT = 0.05  # seconds: after a stint no longer than this a worker takes twice as many chunks, after one of four times it half
 POLL_SECONDS = 0.1  # between two looks at the workers
@@ -201,7 +201,7 @@ class _Trainer:
         self.total_tokens = int(corpus.starts[-1])
         threads = _threads(config, self.chunks)
         self.most = most_chunks(config)
-        rounds = self.chunks if self.most == 1 else ROUNDS
+        rounds = self.chunks if take_turns(config) else ROUNDS
         self.tables: Tables = make_tables(counts, config, threads, self.total_tokens / rounds)
         self.passes = make_passes(config, weights, self.tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
