@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from w2v.config import TrainConfig
-from w2v.copies import OWN_ROWS, UNSEEN, WORTH, choose_rows
+from w2v.copies import OWN_ROWS, UNSEEN, WORTH, choose_rows, rounds
 from w2v.huffman import build_tree
 from w2v.kernels import TICK, TIERS, aligned, make_copies, make_scratch
 from w2v.kernels.jit import kernel
@@ -200,6 +200,13 @@ def test_which_rows_are_copied():
     assert few.threads == words_in.threads == 2
     [(all_in, all_nodes)] = copies_of(2, words=5000, hs=True, negative=0, call=1e12)
     assert len(all_in.rows) == len(all_nodes.rows) == OWN_ROWS
+
+
+def test_means_of_contexts_are_merged_less_often():
+    mean = {"sg": False, "negative": 5}
+    assert rounds(TrainConfig(**mean)) == rounds(TrainConfig(**mean, cbow_gradient="divided"))
+    others = [{"sg": True}, {**mean, "cbow_mean": False}, {**mean, "hs": True}, {"sg": False, "negative": 0, "hs": True}]
+    assert all(rounds(TrainConfig(**other)) > rounds(TrainConfig(**mean)) for other in others)
 
 
 def test_words_without_counts_have_no_copies():

@@ -271,7 +271,7 @@ def test_chunks_that_several_threads_take_at_once(monkeypatch, both):
 @pytest.mark.parametrize("models", [*MODELS, {"hs": True, "negative": 5}])
 def test_what_threads_make_of_their_copies_is_in_the_matrices_in_the_end(monkeypatch, models):
     """With so small a learning rate output rows go as far whoever trains them, but for the part that merging takes away."""
-    monkeypatch.setattr("w2v.train.ROUNDS", 1)  # else no row of so small a text is worth a copy
+    monkeypatch.setattr("w2v.train.rounds", lambda _: 1)  # else no row of so small a text is worth a copy
     few = {**models, "alpha": 1e-3, "min_alpha": 1e-3, "epochs": 1}
     moved = []
     for threads in (1, 2):

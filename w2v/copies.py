@@ -24,10 +24,18 @@ OWN_ROWS = 4096  # of a matrix at most: copies take twice their room for each th
 WORTH = 4  # times that a thread finds a row with another between two merges, from which on a copy of it is worth merging
 UNSEEN = 64  # visits of all other threads to a row that a thread does not know of, at most, unless a copy were not worth it
 # Times an epoch at least that a thread sees what all others have made of a row. Loss after two epochs of 17 million words with
-# one thread, two and eight: skip-gram 2.341 2.342 2.341, CBOW 1.974 1.971 1.972; with 64 skip-gram 2.344 2.349 (men .630 .622
-# .600), with 512 2.341 2.340. With copies of 64 to 256 words, all merged after 16 chunks, CBOW 1.983 2.116. On cores that share
-# no cache two threads take 1.11 of the time that they take with 64, with 512 1.19 (skip-gram); on near ones 1.01 and 1.01.
+# one thread, two and eight: skip-gram 2.341 2.342 2.341; with 64 2.344 2.349 (men .630 .622 .600), with 512 2.341 2.340. On
+# cores that share no cache two threads take 1.11 of the time that they take with 64, with 512 1.19; on near ones 1.01 and 1.01.
 ROUNDS = 256
+# CBOW moves a row once a centre, by the error of a mean. Two threads and eight, with 256 and so: men .558 .559, .560 .559 over
+# five seeds of five epochs, with the corrected gradient .602 .603, .601 .602; loss as above 1.971 1.972, 1.973 1.973 (one
+# thread 1.974). Two take .90 of the time on cores apart, .97 on near ones. With paths .98, but men .569 .570 became .570 .566.
+ROUNDS_OF_MEANS = 64
+
+
+def rounds(config: TrainConfig) -> int:
+    """Of this model."""
+    return ROUNDS if config.sg or config.hs or not config.cbow_mean else ROUNDS_OF_MEANS
 
 
 class OwnRows(NamedTuple):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from . import device as devices
 from . import memory
 from .config import TrainConfig
-from .copies import ROUNDS
+from .copies import rounds
 from .errors import ConfigError, DeviceError, TrainingError
 from .passes import Tables, chunk_streams, gpu_options, make_passes, make_tables
 from .weights import Weights
@@ -201,8 +201,8 @@ class _Trainer:
         self.total_tokens = int(corpus.starts[-1])
         threads = _threads(config, self.chunks)
         self.most = most_chunks(config)
-        rounds = self.chunks if take_turns(config) else ROUNDS
-        self.tables: Tables = make_tables(counts, config, threads, self.total_tokens / rounds)
+        merges = self.chunks if take_turns(config) else rounds(config)
+        self.tables: Tables = make_tables(counts, config, threads, self.total_tokens / merges)
         self.passes = make_passes(config, weights, self.tables)
         longest = int(np.diff(corpus.starts).max(initial=1))
         self.workers = [Worker(config, weights, self.tables, self.passes, lock, longest, threads) for _ in range(threads)]
