@@ -146,11 +146,8 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 
 def by_distance(row: dict[str, Any]) -> dict[str, str]:
-    """Of a row of bench_threads: median and number of the pairs during which the cores were near each other, and of the others.
-
-    None of either kind where their distance was not measured yet.
-    """
-    pairs = list(zip(row["gains"]["wall"], row.get("line_trip", []), strict="line_trip" in row))
+    """Of a row of bench_threads: median and number of the pairs during which the cores were near each other, and of others."""
+    pairs = list(zip(row["gains"]["wall"], row["line_trip"], strict=True))
     kinds = {"near": [gain for gain, trip in pairs if trip < NEAR], "apart": [gain for gain, trip in pairs if trip >= NEAR]}
     return {kind: f"{statistics.median(gains):.2f} ({len(gains)})" if gains else "-" for kind, gains in kinds.items()}
 
