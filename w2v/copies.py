@@ -34,8 +34,13 @@ ROUNDS_OF_MEANS = 64
 
 
 def rounds(config: TrainConfig) -> int:
-    """Of this model."""
-    return ROUNDS if config.sg or config.hs or not config.cbow_mean else ROUNDS_OF_MEANS
+    """Times an epoch at least that a thread sees what all others have made of a row of this model."""
+    return ROUNDS_OF_MEANS if _of_means(config) and not config.hs else ROUNDS
+
+
+def _of_means(config: TrainConfig) -> bool:
+    """Whether outputs meet the mean of contexts, not each or their sum."""
+    return not config.sg and config.cbow_mean
 
 
 class OwnRows(NamedTuple):
@@ -81,7 +86,7 @@ def choose_rows(counts: Any, keep: Any, tree: Tree | None, config: TrainConfig, 
     merged = partial(_tiers, most=max(UNSEEN / (threads - 1), WORTH), latest=latest)
     reach = config.window + 1 if config.shrink_windows else 2 * config.window
     of_input = of_output = float(reach)
-    if not config.sg and config.cbow_mean:
+    if _of_means(config):
         of_input, of_output = 1 / reach if config.cbow_gradient is CbowGradient.DIVIDED else 1.0, 1 / reach
     return Own(
         OwnRows(inputs * of_input, merged(inputs)),

@@ -59,8 +59,10 @@ def noise_shares(counts: ArrayLike, exponent: float) -> NDArray[np.float64]:
     counts = np.asarray(counts, np.int64)
     occurs = counts > 0
     logs = np.where(occurs, np.log(np.maximum(counts, 1)) * exponent, -np.inf)
-    shares = np.exp(logs - logs.max(initial=np.finfo(np.float64).min))  # the largest is 1: no exponent overflows
-    return np.asarray(shares / max(shares.sum(), 1.0))
+    largest = logs.max(initial=np.finfo(np.float64).min)
+    shares: NDArray[np.float64] = np.exp(logs - largest)  # the largest is 1: no exponent overflows
+    shares /= max(shares.sum(), 1.0)
+    return shares
 
 
 @kernel

@@ -27,7 +27,7 @@ def take_turns(config: TrainConfig) -> bool:
 
 
 def most_chunks(config: TrainConfig) -> int:
-    """Of a call."""
+    """Chunks of a call at most."""
     return 1 if take_turns(config) else STINT
 
 
@@ -38,6 +38,7 @@ class Worker:
         self, config: TrainConfig, weights: Weights, tables: Tables, passes: list[Pass], lock: Any, longest: int, threads: int
     ) -> None:
         self._passes, self._keep, self._w_in, self._lock = passes, tables.keep, weights.w_in, lock
+        self._take_turns = take_turns(config)
         self._scratch = [_make_scratch(path, config, weights, tables, longest, threads) for path in passes]
         # with whole lines of their own: they are written all the time
         self._streams, self._stats = aligned((STINT, 2), np.uint64), aligned((STINT, 3), np.float64)
@@ -56,7 +57,7 @@ class Worker:
             own[:] = np.array(streams, np.uint64).reshape(chunks, 2)
             stats[:, 1:] = 0  # pairs and words count once, losses add up
             self._call(path, scratch, tokens, ends, rates, own, stats)
-            if len(self._passes) > 1:  # the other layer works on copies of the same input rows
+            if self._take_turns:  # the other layer works on copies of the same input rows
                 self._merge(path, scratch)
         return list(stats.tolist())
 
