@@ -190,7 +190,7 @@ def test_pipes_are_read_and_written(tmp_path, kv):
     reader = threading.Thread(target=lambda: results.append(formats.load(tmp_path / "pipe")))
     reader.start()
     formats.save(kv, tmp_path / "pipe", "glove")
-    reader.join(timeout=20)
+    reader.join(timeout=120)
     assert results[0].index_to_key == kv.index_to_key
 
 

@@ -26,7 +26,7 @@ class Brake:
         if self.left == 0:
             self.stop.set()
             for _ in range(2):  # the first report may have begun before the stop
-                assert self.seen.acquire(timeout=30)
+                assert self.seen.acquire(timeout=120)
         self.left -= 1
 
     def on_progress(self, _):
@@ -181,7 +181,7 @@ def in_order(train_chunks, chunks):
 
     def train_in_turn(trainer, epoch, chunk, stop, worker):
         with turn:
-            assert turn.wait_for(lambda: getattr(trainer, ended, 0) == epoch * chunks + chunk, timeout=30)
+            assert turn.wait_for(lambda: getattr(trainer, ended, 0) == epoch * chunks + chunk, timeout=120)
             try:
                 return train_chunks(trainer, epoch, chunk, stop, worker)
             finally:
