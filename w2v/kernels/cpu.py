@@ -27,7 +27,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import C_MAX, HIDDEN, PATH_MAX
-from .hidden import gather, scatter, score_hidden, update_hidden, update_path
+from .hidden import gather, meet_path, scatter, score_hidden, update_hidden
 from .jit import kernel, part
 from .own import begin, count_centres, finish
 from .tiles import score, update
@@ -238,7 +238,7 @@ def meet_noise(i, n, outputs, w_in, w_out, lock, lr, options, scratch, totals):
     noise, total = outputs.at + options.group, 1 + options.negative
     room = -(-total // PATH_MAX) * PATH_MAX
     for c in range(count):
-        score_list(c, outputs, outputs.at + c, noise, total, c * room, w_out, lr, options, scratch)
+        score_noise(c, outputs, noise, total, c * room, w_out, lr, options, scratch)
     for c in range(0, count, HIDDEN):
         update_hidden(scratch.hidden, scratch.error, c, min(HIDDEN, count - c), w_out, outputs.rows, outputs.at, noise,
                       options.negative, size, scratch.g, room)  # fmt: skip
@@ -255,22 +255,22 @@ def meet_paths(i, n, tree, w_in, w_node, lock, lr, options, scratch, totals):
     for c in range(count):
         prefetch_paths(i + c, n, tree, w_node, scratch)
         path = path_list(i + c, tree, w_node, scratch)
-        score_list(c, path, path.at, path.at + 1, path.total, 0, w_node, lr, options, scratch)
         for first in range(0, path.total, PATH_MAX):
-            update_path(scratch.hidden, scratch.error, c, w_node, path.near, path.first, path.rows, path.at + first,
-                        min(PATH_MAX, path.total - first), size, scratch.g, first)  # fmt: skip
+            meet_path(scratch.hidden, scratch.error, c, w_node, path.near, path.first, path.rows, path.signs, path.at + first,
+                      min(PATH_MAX, path.total - first), lr, options.clamp, options.skip, size, scratch.g, first,
+                      scratch.loss)  # fmt: skip
     scatter_errors(i, count, n, w_in, lock, options, scratch)
     totals[1] += count
     count_centres(count, w_in, w_node, lr, scratch)
 
 
 @part
-def score_list(c, outputs, head, at, total, g_at, w_y, lr, options, scratch):
-    """Hidden vector c meets the output at place `head`, and the total - 1 from `at` on."""
+def score_noise(c, outputs, at, total, g_at, w_out, lr, options, scratch):
+    """Hidden vector c of the group meets its own word, and the total - 1 noise words from place `at` on."""
+    head = outputs.at + c
     for first in range(0, total, PATH_MAX):
-        score_hidden(scratch.hidden, c, w_y, outputs.near, outputs.first, outputs.rows, outputs.signs, head, at + first,
-                     min(PATH_MAX, total - first), lr, options.clamp, options.skip, scratch.width, scratch.g, g_at + first,
-                     scratch.loss)  # fmt: skip
+        score_hidden(scratch.hidden, c, w_out, outputs.rows, outputs.signs, head, at + first, min(PATH_MAX, total - first), lr,
+                     options.clamp, options.skip, scratch.width, scratch.g, g_at + first, scratch.loss)  # fmt: skip
         head = at + first + PATH_MAX - 1
 
 

@@ -54,14 +54,16 @@ def _scatter_numpy(w_x, rows, i, count, reach, n, locks, scale, size, error):  #
             x += error[c, :size] * weight
 
 
-def _score_hidden_numpy(  # type: ignore[no-untyped-def]
-    hidden, c, w_y, near, y_first, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss
-):
+def _score_hidden_numpy(hidden, c, w_y, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
     places = [head, *range(at, at + n_y - 1)]
-    s = signs_numpy(sign[places])
-    u = (np.stack(rows_numpy(w_y, near, y_first, y_row[places], size)) @ hidden[c, :size]) * s
+    y = rows_numpy(w_y, None, 0, y_row[places], size)
+    _scores_numpy(hidden[c, :size], y, sign[places], lr, clamp, skip, g[g_at:], loss)
+
+
+def _scores_numpy(h, y, s, lr, clamp, skip, g, loss):  # type: ignore[no-untyped-def]
+    u = (np.stack(y) @ h) * s
     t = np.exp(-np.minimum(np.abs(u), np.float32(80)))
-    g[g_at : g_at + n_y] = lr * s * gradient_numpy(u, t, clamp, skip)
+    g[: len(y)] = lr * s * gradient_numpy(u, t, clamp, skip)
     loss[0] += np.sum(np.abs(s) * (np.maximum(-u, 0) + np.log1p(t)), dtype=np.float32)
 
 
@@ -76,10 +78,13 @@ def _update_hidden_numpy(hidden, error, first, count, w_y, y_row, own, at, n_y, 
         y += gs[:, 1 + m] @ h
 
 
-def _update_path_numpy(hidden, error, c, w_y, near, y_first, points, at, n_y, size, g, first):  # type: ignore[no-untyped-def]
-    y, gs = rows_numpy(w_y, near, y_first, points[at : at + n_y], size), g[first : first + n_y]
-    error[c, :size] = gs @ np.stack(y) + (error[c, :size] if first else 0)
-    for row, step in zip(y, np.outer(gs, hidden[c, :size]), strict=True):
+def _meet_path_numpy(  # type: ignore[no-untyped-def]
+    hidden, error, c, w_y, near, y_first, points, codes, at, n_y, lr, clamp, skip, size, g, first, loss
+):
+    y, h, nodes = rows_numpy(w_y, near, y_first, points[at : at + n_y], size), hidden[c, :size], slice(at, at + n_y)
+    _scores_numpy(h, y, signs_numpy(codes[nodes]), lr, clamp, skip, g, loss)
+    error[c, :size] = g[:n_y] @ np.stack(y) + (error[c, :size] if first else 0)
+    for row, step in zip(y, np.outer(g[:n_y], h), strict=True):
         row += step
 
 
@@ -187,11 +192,8 @@ def _emit_scatter(b, w_x, rows, i, count, reach, n, locks, scale, size, error): 
     _columns(b, size, stretch)
 
 
-def _emit_score_hidden(  # type: ignore[no-untyped-def]
-    b, hidden, c, w_y, near, y_first, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss
-):
-    x, before = b.gep(hidden.data, [b.mul(c, hidden.columns)]), b.sub(at, I64(1))
-    of_path = sign.type.pointee != simd.F32
+def _emit_scores(b, x, y, signs, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
+    """h, which stands at x, meets the rows y; `signs` emits those of LANES of them from a number on, 0 behind the last."""
 
     def products(y: list[ir.Value]) -> list[Vec]:
         def column(d: ir.Value, sums: Any) -> list[Vec]:
@@ -201,31 +203,62 @@ def _emit_score_hidden(  # type: ignore[no-untyped-def]
 
         return simd.loop(b, b.sdiv(size, I64(LANES)), [simd.constant(b, 0.0)] * len(y), column)
 
-    def signs(start: int, rows: int) -> Vec:
-        """Of outputs start .. start+LANES-1; 0 behind the last."""
-        if of_path:  # where the head stands before the others
-            places = [i if start + i < rows else None for i in range(LANES)]
-            return simd.load_signs(b, sign, b.add(before, I64(start)), places)
-        s = simd.load(b, sign, b.add(before, I64(start)))
-        if start == 0:
-            s = s.insert(b.load(b.gep(sign, [head])), 0)
-        return s if start + LANES <= rows else s * simd.constant(b, *(float(start + i < rows) for i in range(LANES)))
+    most = simd.REGISTERS - 5  # more accumulators at once would leave the registers
+    sums: list[Vec | None] = [total for k in range(0, len(y), most) for total in products(y[k : k + most])]
+    sums += [None] * (-len(y) % LANES)
+    total = simd.load(b, loss, I64(0))
+    for start in range(0, len(y), LANES):
+        s = signs(start)
+        u = simd.transposed_sums(sums[start : start + LANES]) * s
+        t = exp_minus(u)
+        rest = gradient(u, t, simd.splat(b, clamp), simd.splat(b, skip))
+        simd.store(b, s * simd.splat(b, lr) * rest, g, b.add(g_at, I64(start)))
+        total = (s * s).fma(loss_of(u, t), total)
+    simd.store(b, total, loss, I64(0))
+
+
+def _emit_score_hidden(b, hidden, c, w_y, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss):  # type: ignore[no-untyped-def]
+    x, before = b.gep(hidden.data, [b.mul(c, hidden.columns)]), b.sub(at, I64(1))
 
     def block(rows: int) -> None:
-        places = [head, *(b.add(before, I64(m)) for m in range(1, rows))]
-        y = [row_at(b, w_y, near, y_first, y_row, place) for place in places]
-        most = simd.REGISTERS - 5  # more accumulators at once would leave the registers
-        sums: list[Vec | None] = [total for k in range(0, rows, most) for total in products(y[k : k + most])]
-        sums += [None] * (-rows % LANES)
-        total = simd.load(b, loss, I64(0))
-        for start in range(0, rows, LANES):
-            s = signs(start, rows)
-            u = simd.transposed_sums(sums[start : start + LANES]) * s
-            t = exp_minus(u)
-            rest = gradient(u, t, simd.splat(b, clamp), simd.splat(b, skip))
-            simd.store(b, s * simd.splat(b, lr) * rest, g, b.add(g_at, I64(start)))
-            total = (s * s).fma(loss_of(u, t), total)
-        simd.store(b, total, loss, I64(0))
+        def signs(start: int) -> Vec:
+            s = simd.load(b, sign, b.add(before, I64(start)))
+            if start == 0:
+                s = s.insert(b.load(b.gep(sign, [head])), 0)
+            return s if start + LANES <= rows else s * simd.constant(b, *(float(start + i < rows) for i in range(LANES)))
+
+        y = [pointer_at(b, w_y, y_row, place) for place in (head, *(b.add(before, I64(m)) for m in range(1, rows)))]
+        _emit_scores(b, x, y, signs, lr, clamp, skip, size, g, g_at, loss)
+
+    switch(b, n_y, PATH_MAX, block)
+
+
+def _emit_meet_path(  # type: ignore[no-untyped-def]
+    b, hidden, error, c, w_y, near, y_first, points, codes, at, n_y, lr, clamp, skip, size, g, first, loss
+):
+    x, moved_at = (b.gep(t.data, [b.mul(c, t.columns)]) for t in (hidden, error))
+    more = b.icmp_signed(">", first, I64(0))
+
+    def block(rows: int) -> None:
+        def signs(start: int) -> Vec:
+            places = [i if start + i < rows else None for i in range(LANES)]
+            return simd.load_signs(b, codes, b.add(at, I64(start)), places)
+
+        def column(d: ir.Value, _: Any) -> list[Vec]:
+            where = b.mul(d, I64(LANES))
+            h, before = simd.load(b, x, where), simd.load(b, moved_at, where)
+            moved = Vec(b, b.select(more, before.value, before.like(0.0).value))
+            for factor, row in zip(gs, y, strict=True):
+                old = simd.load(b, row, where)
+                moved = factor.fma(old, moved)
+                simd.store(b, factor.fma(h, old), row, where)
+            simd.store(b, moved, moved_at, where)
+            return []
+
+        y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m))) for m in range(rows)]
+        _emit_scores(b, x, y, signs, lr, clamp, skip, size, g, I64(0), loss)
+        gs = [simd.splat(b, b.load(b.gep(g, [I64(m)]))) for m in range(rows)]
+        simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
 
     switch(b, n_y, PATH_MAX, block)
 
@@ -270,34 +303,10 @@ def _emit_update_hidden(b, hidden, error, first, count, w_y, y_row, own, at, n_y
     switch(b, count, HIDDEN, block)
 
 
-def _emit_update_path(b, hidden, error, c, w_y, near, y_first, points, at, n_y, size, g, first):  # type: ignore[no-untyped-def]
-    x, moved_at = (b.gep(t.data, [b.mul(c, t.columns)]) for t in (hidden, error))
-    more = b.icmp_signed(">", first, I64(0))
-
-    def block(rows: int) -> None:
-        y = [row_at(b, w_y, near, y_first, points, b.add(at, I64(m))) for m in range(rows)]
-        gs = [simd.splat(b, b.load(b.gep(g, [b.add(first, I64(m))]))) for m in range(rows)]
-
-        def column(d: ir.Value, _: Any) -> list[Vec]:
-            where = b.mul(d, I64(LANES))
-            h, before = simd.load(b, x, where), simd.load(b, moved_at, where)
-            moved = Vec(b, b.select(more, before.value, before.like(0.0).value))
-            for factor, row in zip(gs, y, strict=True):
-                old = simd.load(b, row, where)
-                moved = factor.fma(old, moved)
-                simd.store(b, factor.fma(h, old), row, where)
-            simd.store(b, moved, moved_at, where)
-            return []
-
-        simd.loop(b, b.sdiv(size, I64(LANES)), [], column)
-
-    switch(b, n_y, PATH_MAX, block)
-
-
 # --- the two joined ---------------------------------------------------------------------------------------------------
 
 if numba.config.DISABLE_JIT:
-    gather, scatter, score_hidden, update_path = _gather_numpy, _scatter_numpy, _score_hidden_numpy, _update_path_numpy
+    gather, scatter, score_hidden, meet_path = _gather_numpy, _scatter_numpy, _score_hidden_numpy, _meet_path_numpy
     update_hidden = _update_hidden_numpy
 else:
     f32, i64, void = types.float32, types.int64, types.void
@@ -315,11 +324,11 @@ else:
 
     @intrinsic
     def score_hidden(  # type: ignore[no-untyped-def]
-        typingctx, hidden, c, w_y, near, y_first, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss
+        typingctx, hidden, c, w_y, y_row, sign, head, at, n_y, lr, clamp, skip, size, g, g_at, loss
     ):
         """g[g_at:] = g_m, and the loss, of h_c with up to PATH_MAX outputs: that at place `head`, and n_y - 1 from `at` on."""
-        kinds = (hidden, i64, w_y, near, i64, y_row, sign, i64, i64, i64, f32, f32, f32, i64, g, i64, loss)
-        return void(*kinds), lower(_emit_score_hidden, tables=(0, 2))
+        kinds = (hidden, i64, w_y, y_row, sign, i64, i64, i64, f32, f32, f32, i64, g, i64, loss)
+        return void(*kinds), lower(_emit_score_hidden, tables=(0,))
 
     @intrinsic
     def update_hidden(typingctx, hidden, error, first, count, w_y, y_row, own, at, n_y, size, g, room):  # type: ignore[no-untyped-def]
@@ -330,11 +339,11 @@ else:
         return void(*kinds), lower(_emit_update_hidden, tables=(0, 1, 4))
 
     @intrinsic
-    def update_path(  # type: ignore[no-untyped-def]
-        typingctx, hidden, error, c, w_y, near, y_first, points, at, n_y, size, g, first
+    def meet_path(  # type: ignore[no-untyped-def]
+        typingctx, hidden, error, c, w_y, near, y_first, points, codes, at, n_y, lr, clamp, skip, size, g, first, loss
     ):
-        """error_c = sum_m g_m y_m, y_m += g_m h_c for up to PATH_MAX nodes from points[at] on, the path's from number `first`
-        on: added to the error where there were some before.
+        """error_c = sum_m g_m y_m, y_m += g_m h_c, and the loss, of up to PATH_MAX nodes from points[at] on, the path's from
+        number `first` on: added to the error where there were some before.
         """
-        kinds = (hidden, error, i64, w_y, near, i64, points, i64, i64, i64, g, i64)
-        return void(*kinds), lower(_emit_update_path, tables=(0, 1, 3))
+        kinds = (hidden, error, i64, w_y, near, i64, points, codes, i64, i64, f32, f32, f32, i64, g, i64, loss)
+        return void(*kinds), lower(_emit_meet_path, tables=(0, 1, 3))
