@@ -146,9 +146,13 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 
 def by_distance(row: dict[str, Any]) -> dict[str, str]:
-    """Of a row of bench_threads: median and number of the pairs during which the cores were near each other, and of others."""
-    pairs = list(zip(row["gains"]["wall"], row["line_trip"], strict=True))
-    kinds = {"near": [gain for gain, trip in pairs if trip < NEAR], "apart": [gain for gain, trip in pairs if trip >= NEAR]}
+    """Of a row of bench_threads: median and number of the pairs before and after which the cores were near each other, of those
+    with cores apart both times, and of the rest: what became of these cores in between nobody knows.
+    """
+    kinds: dict[str, list[float]] = {"near": [], "apart": [], "moved": []}
+    for gain, trips in zip(row["gains"]["wall"], row["line_trip"], strict=True):
+        near = sum(trip < NEAR for trip in trips)
+        kinds["near" if near == len(trips) else "moved" if near else "apart"].append(gain)
     return {kind: f"{statistics.median(gains):.2f} ({len(gains)})" if gains else "-" for kind, gains in kinds.items()}
 
 

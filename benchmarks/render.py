@@ -122,15 +122,15 @@ def threads(results: Results) -> Iterator[str]:
     yield f"**{workers} threads over one**, on stretches of {millions(found)} words in turn: medians, and the middle"
     yield f"half, of {pairs} pairs. By processor time: as if both cores were there all the time."
     yield "Beside them, in the same seconds, what the machine had to give by the clock: multiply-adds that touch no memory,"
-    yield "and rows read and written at random in 64 MB. Then the pairs during which the cores shared a cache (a line of it"
-    yield f"went from one to the other in less than {NEAR} ns), and those during which they did not: median and number."
+    yield "and rows read and written at random in 64 MB. Then the pairs before and after which the cores shared a cache (a line"
+    yield f"of it went from one to the other in less than {NEAR} ns), those with neither, and the rest: median and number."
     yield machine_line(found["machine"])
     yield ""
     rows = [
         [row["model"], str(row["vector_size"]), *(spread(v) for v in row["gains"].values()), *by_distance(row).values()]
         for row in found["rows"]
     ]
-    heads = ["by the clock", "by processor time", "multiply-adds", "rows in memory", "near", "apart"]
+    heads = ["by the clock", "by processor time", "multiply-adds", "rows in memory", "near", "apart", "moved"]
     yield from table(["model", "D", *heads], rows)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from w2v.config import TrainConfig
-from w2v.copies import OWN_ROWS, UNSEEN, WORTH, choose_rows, rounds
+from w2v.copies import OWN_ROWS, UNSEEN, UNSEEN_OF_MEANS, WORTH, choose_rows, rounds
 from w2v.huffman import build_tree
 from w2v.kernels import TICK, TIERS, aligned, make_copies, make_scratch
 from w2v.kernels.jit import kernel
@@ -140,18 +140,20 @@ def test_rows_worth_copies_are_those_that_others_have_had_often_enough(threads, 
 
 @pytest.mark.parametrize("threads", [2, 3, 8, 100])
 @pytest.mark.parametrize("exponent", [0.75, -1])
-def test_rows_are_merged_before_too_much_of_others_is_unseen(threads, exponent):
+@pytest.mark.parametrize(("sums", "unseen"), [(False, UNSEEN_OF_MEANS), (True, UNSEEN)])
+def test_rows_are_merged_before_too_much_of_others_is_unseen(threads, exponent, sums, unseen):
     """As late as that lets them, in powers of two; where there are very many threads, once a copy has been of some use."""
     counts = np.arange(3000, 0, -1) ** 3
-    config = TrainConfig(sg=False, hs=True, cbow_gradient="divided", ns_exponent=exponent)
+    kind = {"cbow_mean": False} if sums else {"cbow_gradient": "divided"}
+    config = TrainConfig(sg=False, hs=True, ns_exponent=exponent, **kind)
     keep = keep_thresholds(counts, 1e-3)
     found = choose_rows(counts, keep, build_tree(counts), config, threads, 1e6)
-    most = max(UNSEEN / (threads - 1), WORTH)
+    most, does = max(unseen / (threads - 1), WORTH), 6 if sums else 1 / 6  # what a visit of this model does
     for own in (found.inputs, found.outputs, found.nodes):
         rows = np.concatenate([np.arange(*tier) for tier in own.tiers])
         assert sorted(rows) == list(range(len(own.visits)))  # each is in one tier
         for k, (start, stop) in enumerate(own.tiers):
-            met = own.visits[start:stop] * 6 * TICK * 2**k  # a visit of this model counts for a sixth
+            met = own.visits[start:stop] / does * TICK * 2**k
             assert k == 0 or (met <= most * 1.0001).all()
             if exponent > 0:  # else rows behind are met more often, and this one is merged as often as they
                 assert k == TIERS - 1 or (met > most / 2).all()
@@ -204,9 +206,10 @@ def test_which_rows_are_copied():
 
 def test_means_of_contexts_are_merged_less_often():
     mean = {"sg": False, "negative": 5}
-    assert rounds(TrainConfig(**mean)) == rounds(TrainConfig(**mean, cbow_gradient="divided"))
-    others = [{"sg": True}, {**mean, "cbow_mean": False}, {**mean, "hs": True}, {"sg": False, "negative": 0, "hs": True}]
-    assert all(rounds(TrainConfig(**other)) > rounds(TrainConfig(**mean)) for other in others)
+    like = [{**mean, "cbow_gradient": "divided"}, {"sg": False, "negative": 0, "hs": True}]
+    assert {rounds(TrainConfig(**other)) for other in like} == {rounds(TrainConfig(**mean))}
+    for other in ({"sg": True}, {**mean, "cbow_mean": False}):
+        assert rounds(TrainConfig(**other)) > rounds(TrainConfig(**mean))
 
 
 def test_words_without_counts_have_no_copies():

@@ -22,20 +22,21 @@ from .sampling import ALWAYS, noise_shares
 
 OWN_ROWS = 4096  # of a matrix at most: copies take twice their room for each thread
 WORTH = 4  # times that a thread finds a row with another between two merges, from which on a copy of it is worth merging
-UNSEEN = 64  # visits of all other threads to a row that a thread does not know of, at most, unless a copy were not worth it
-# Times an epoch at least that a thread sees what all others have made of a row. Loss after two epochs of 17 million words with
-# one thread, two and eight: skip-gram 2.341 2.342 2.341; with 64 2.344 2.349 (men .630 .622 .600), with 512 2.341 2.340. On
-# cores that share no cache two threads take 1.11 of the time that they take with 64, with 512 1.19; on near ones 1.01 and 1.01.
-ROUNDS = 256
-# CBOW moves a row once a centre, by the error of a mean. Two threads and eight, with 256 and so: men .558 .559, .560 .559 over
-# five seeds of five epochs, with the corrected gradient .602 .603, .601 .602; loss as above 1.971 1.972, 1.973 1.973 (one
-# thread 1.974). Two take .90 of the time on cores apart, .97 on near ones. With paths 1.00; the loss goes from 7.466 to 7.469.
-ROUNDS_OF_MEANS = 64
+# Visits of all other threads to a row that a thread does not know of, at most, unless a copy were not worth it; and times an
+# epoch at least that it sees what they have made of a row. Loss after two epochs of 17 million words with one thread, two and
+# eight: skip-gram 2.341 2.342 2.341; 64 times an epoch 2.344 2.349 (men .630 .622 .600), 512 times 2.341 2.340. On cores that
+# share no cache two threads take 1.11 of the time that they take with 64, with 512 1.19; on near ones 1.01 and 1.01.
+UNSEEN, ROUNDS = 64, 256
+# CBOW moves a row once a centre, by the error of a mean. Loss as above 1.974 1.973 1.971 (with 64 and 64: 1.974 1.973 1.973);
+# with paths 7.467 7.468 7.468 (with 64 and 256: 7.467 7.467 7.467; with 384 and 128 7.470). Two threads take .99 of the time
+# that they take with those, 1.02 on cores that share no cache; with paths .99 and .94. Five to ten seeds of five epochs show
+# no difference: men .558 .560, with paths .569 .570 (s.e. .001); analogies .239 .241, .215 .213.
+UNSEEN_OF_MEANS, ROUNDS_OF_MEANS = 192, 128
 
 
 def rounds(config: TrainConfig) -> int:
     """Times an epoch at least that a thread sees what all others have made of a row of this model."""
-    return ROUNDS_OF_MEANS if _of_means(config) and not config.hs else ROUNDS
+    return ROUNDS_OF_MEANS if _of_means(config) else ROUNDS
 
 
 def _of_means(config: TrainConfig) -> bool:
@@ -83,10 +84,12 @@ def choose_rows(counts: Any, keep: Any, tree: Tree | None, config: TrainConfig, 
     inputs, outputs = kept[:words], (kept + config.negative * noise)[:words]
     nodes = np.zeros(0) if tree is None else count_passes(tree, kept, len(kept) - 1)
     nodes = nodes[len(nodes) - _worth(nodes, often) :]
-    merged = partial(_tiers, most=max(UNSEEN / (threads - 1), WORTH), latest=latest)
+    means = _of_means(config)
+    unseen = UNSEEN_OF_MEANS if means else UNSEEN
+    merged = partial(_tiers, most=max(unseen / (threads - 1), WORTH), latest=latest)
     reach = config.window + 1 if config.shrink_windows else 2 * config.window
     of_input = of_output = float(reach)
-    if _of_means(config):
+    if means:
         of_input, of_output = 1 / reach if config.cbow_gradient is CbowGradient.DIVIDED else 1.0, 1 / reach
     return Own(
         OwnRows(inputs * of_input, merged(inputs)),
