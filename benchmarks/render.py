@@ -119,7 +119,7 @@ def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:
 def threads(results: Results) -> Iterator[str]:
     found = results["threads"]
     workers, pairs = found["rows"][0]["workers"], len(found["rows"][0]["gains"]["wall"])
-    yield f"**{workers} threads over one**, on stretches of {millions(found)} words in turn: medians, and the middle"
+    yield f"**{workers} threads over one**, on stretches of a text of {millions(found)} words: medians, and the middle"
     yield f"half, of {pairs} pairs. By processor time: as if both cores were there all the time."
     yield "Beside them, in the same seconds, what the machine had to give by the clock: multiply-adds that touch no memory,"
     yield "and rows read and written at random in 64 MB. Then the pairs before and after which the cores shared a cache (a line"
