@@ -29,7 +29,7 @@ WORTH = 4  # times that a thread finds a row with another between two merges, fr
 UNSEEN, ROUNDS = 64, 256
 # CBOW moves a row once a centre, by the error of a mean. Loss as above 1.974 1.973 1.971 (with 64 and 64: 1.974 1.973 1.973);
 # with paths 7.467 7.468 7.468 (with 64 and 256: 7.467 7.467 7.467; with 384 and 128 7.470). Two threads take .99 of the time
-# that they take with those, 1.02 on cores that share no cache; with paths .99 and .94. Five to ten seeds of five epochs show
+# that they take with those, 1.02 on cores that share no cache; with paths .99 and .94. Four to ten seeds of five epochs show
 # no difference: men .558 .560, with paths .569 .570 (s.e. .001); analogies .239 .241, .215 .213.
 UNSEEN_OF_MEANS, ROUNDS_OF_MEANS = 192, 128
 
