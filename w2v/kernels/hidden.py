@@ -285,11 +285,11 @@ def _emit_update_hidden(b, hidden, error, first, count, w_y, y_row, own, at, n_y
         def columns(where: list[ir.Value], _: Any) -> list[Vec]:
             moved: list[Any] = [None] * (centres * len(where))
             for k, c in enumerate(numbers):
-                meet(row_at(b, w_y, None, I64(0), y_row, b.add(own, c)), [k], I64(0), moved, where)
+                meet(pointer_at(b, w_y, y_row, b.add(own, c)), [k], I64(0), moved, where)
 
             def noise(m: ir.Value, state: Any) -> list[Vec]:
                 after = list(state)
-                row = row_at(b, w_y, None, I64(0), y_row, b.add(at, m))
+                row = pointer_at(b, w_y, y_row, b.add(at, m))
                 meet(row, range(centres), b.add(m, I64(1)), after, where)
                 return after
 
@@ -336,7 +336,7 @@ else:
         the group, and n_y noise words from `at` on; g has `room` numbers a centre, that of its own word first.
         """
         kinds = (hidden, error, i64, i64, w_y, y_row, i64, i64, i64, i64, g, i64)
-        return void(*kinds), lower(_emit_update_hidden, tables=(0, 1, 4))
+        return void(*kinds), lower(_emit_update_hidden, tables=(0, 1))
 
     @intrinsic
     def meet_path(  # type: ignore[no-untyped-def]
