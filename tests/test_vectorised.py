@@ -84,8 +84,8 @@ def hot_loops(asm):
     return [body for body in innermost_loops(asm) if any(map(PACKED_FMA.match, body))]
 
 
-# Multiply-adds in the code of each kernel, less 3 %: skip-gram has 276 with AVX2, CBOW 447 and 708 with AVX-512; else more.
-LEAST = {"skipgram_ns": 267, "skipgram_hs": 267, "cbow_ns": 433, "cbow_hs": 686}
+# Multiply-adds in the code of each kernel, less 3 %: skip-gram has 327 with AVX-512, CBOW 521 and 749; with AVX2 more.
+LEAST = {"skipgram_ns": 317, "skipgram_hs": 317, "cbow_ns": 505, "cbow_hs": 726}
 
 every_kernel = pytest.mark.parametrize("kernel", KERNELS)
 every_model = pytest.mark.parametrize("model", MODELS)
@@ -125,7 +125,8 @@ def test_no_vector_leaves_the_registers_in_a_hot_loop(assembly, kernel):
 def test_accumulators_stay_in_registers(assembly, kernel):
     """With AVX2's 16 registers, in the loops that store nothing: the products of a tile."""
     loops = [body for body in hot_loops(assembly["haswell", kernel]) if not any(map(STORE.match, body))]
-    assert max(sum(bool(PACKED_FMA.match(line)) for line in body) for body in loops) >= 8
+    most = max(sum(bool(PACKED_FMA.match(line)) for line in body) for body in loops)
+    assert most >= (12 if kernel.startswith("skipgram") else 8)  # two contexts meet six outputs at once
     assert not [line for body in loops for line in body if STACK.match(line)]
 
 

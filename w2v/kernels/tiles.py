@@ -36,10 +36,11 @@ from . import M_MAX, ROW_ALIGN, simd
 from .emit import exp_minus, gradient, gradient_numpy, loss_of, lower, pointer_at, row_at, rows_numpy, signs_numpy, switch
 from .simd import I64, LANES, Vec
 
-# Contexts of a tile. 2 x 8 sums take half of the registers of AVX-512, which reads memory once a cycle and multiplies once.
-# With fewer registers a context comes alone: output rows are then operands in memory, which takes a third fewer instructions.
-WIDE = 2 if LANES == 16 else 1
+WIDE = max(LANES // M_MAX, 1)  # contexts whose gradients are one vector
 SLOTS = WIDE * M_MAX
+# Outputs of a block up to which two contexts meet it at once: an output's vector is read once for both. 2 x 8 sums take half of
+# the registers of AVX-512, 2 x 6 nearly all without it; of 7 and 8 outputs, operands in memory then, a context comes alone.
+PAIRED = M_MAX if simd.REGISTERS == 32 else 6
 FEW = 1e-3  # steps that take away less than this count as so many: 1 - exp(-a) is exact to .003 of itself then
 
 
@@ -96,27 +97,30 @@ def _emit_score(  # type: ignore[no-untyped-def]
 
     def products(x: list[ir.Value], y: list[ir.Value]) -> list[Vec]:
         """<x_c, y_m>, still to be summed across lanes."""
-        pairs = [(p, q) for p in x for q in y]
-        step = 2 if len(pairs) <= 4 else 1  # so few sums would wait for one another
+        pairs = len(x) * len(y)
+        step = 2 if pairs <= 4 else 1  # so few sums would wait for one another
 
         def columns(at: list[ir.Value], sums: Any) -> list[Vec]:
-            old, new = {(p, i): simd.load(b, p, where) for p in x + y for i, where in enumerate(at)}, list(sums)
-            for i in range(len(at)):
-                for k, (p, q) in enumerate(pairs, i * len(pairs)):
-                    new[k] = old[p, i].fma(old[q, i], new[k])
+            new = list(sums)
+            for i, where in enumerate(at):
+                held = [simd.load(b, p, where) for p in x]
+                for m, q in enumerate(y):  # one at a time: few registers
+                    other = simd.load(b, q, where)
+                    for k, v in enumerate(held):
+                        number = (i * len(x) + k) * len(y) + m
+                        new[number] = v.fma(other, new[number])
             return new
 
-        sums = simd.sweep(b, size, step, [simd.constant(b, 0.0)] * (step * len(pairs)), columns)
-        return sums if step == 1 else [s + t for s, t in zip(sums[: len(pairs)], sums[len(pairs) :], strict=True)]
+        sums = simd.sweep(b, size, step, [simd.constant(b, 0.0)] * (step * pairs), columns)
+        return sums if step == 1 else [s + t for s, t in zip(sums[:pairs], sums[pairs:], strict=True)]
 
-    def multiply(y: list[ir.Value], t: ir.Value, width: int) -> None:
-        """Store <x_c, y_m> in g, for the contexts of a tile and all outputs."""
-        first = b.mul(t, I64(WIDE))
-        x = [pointer_at(b, w_x, x_off, b.add(first, I64(k))) for k in range(width)]
-        slots: list[Vec | None] = [None] * SLOTS
+    def multiply(y: list[ir.Value], first: ir.Value, contexts: int) -> None:
+        """Store <x_c, y_m> in g, for some contexts and all outputs."""
+        x = [pointer_at(b, w_x, x_off, b.add(first, I64(k))) for k in range(contexts)]
+        slots: list[Vec | None] = [None] * max(contexts * M_MAX, LANES)
         for k, total in enumerate(products(x, y)):
             slots[k // len(y) * M_MAX + k % len(y)] = total
-        for start in range(0, SLOTS, LANES):
+        for start in range(0, len(slots), LANES):
             if any(slots[start : start + LANES]):
                 at = b.add(b.mul(first, I64(M_MAX)), I64(start))
                 simd.store(b, simd.transposed_sums(slots[start : start + LANES]), g, at)
@@ -153,14 +157,14 @@ def _emit_score(  # type: ignore[no-untyped-def]
 
     def block(rows: int) -> None:
         y = [row_at(b, w_y, near, y_first, y_row, b.add(y_at, I64(m))) for m in range(rows)]
-        # two loops: the long chain from a dot product to its gradient overlaps with those of other tiles
-        tiles = b.sdiv(n_x, I64(WIDE))
-        simd.loop(b, tiles, [], lambda t, _: multiply(y, t, WIDE) or [])
-        if WIDE == 2:
-            odd = b.and_(n_x, I64(1))
-            with b.if_then(b.icmp_signed("==", odd, I64(1))):
-                multiply(y, tiles, 1)
-            tiles = b.add(tiles, odd)
+        # two loops: the long chain from a dot product to its gradient overlaps with those of other contexts
+        if rows <= PAIRED:
+            simd.loop(b, b.lshr(n_x, I64(1)), [], lambda t, _: multiply(y, b.shl(t, I64(1)), 2) or [])
+            with b.if_then(b.trunc(n_x, ir.IntType(1))):  # an odd one
+                multiply(y, last, 1)
+        else:
+            simd.loop(b, n_x, [], lambda c, _: multiply(y, c, 1) or [])
+        tiles = b.sdiv(b.add(n_x, I64(WIDE - 1)), I64(WIDE))
         s = {start: signs(rows, start) for start in range(0, SLOTS, LANES) if start % M_MAX < rows}
         [total] = simd.loop(b, tiles, [simd.load(b, loss, I64(0))], lambda t, state: [judge(s, t, state[0])])
         simd.store(b, total, loss, I64(0))
@@ -231,11 +235,18 @@ def _emit_merge_rows(b, w, first, rows, before, visits, way, threads, start, sto
 
 
 def _emit_ask_for_row(b, w, row, size):  # type: ignore[no-untyped-def]
-    def line(k: ir.Value, _: Any) -> list[Vec]:
-        simd.prefetch(b, w, b.add(row, b.mul(k, I64(ROW_ALIGN))), write=True)
-        return []
+    """Four lines a turn: one a turn, with the count of turns, took .05 of the time of CBOW with paths."""
+    lines = b.sdiv(b.add(size, I64(ROW_ALIGN - 1)), I64(ROW_ALIGN))
 
-    simd.loop(b, b.sdiv(b.add(size, I64(ROW_ALIGN - 1)), I64(ROW_ALIGN)), [], line)
+    def ask(first: ir.Value, count: int) -> None:
+        begin = b.gep(w, [b.add(row, b.mul(first, I64(ROW_ALIGN)))])
+        for k in range(count):
+            simd.prefetch(b, begin, I64(k * ROW_ALIGN), write=True)
+
+    simd.loop(b, b.lshr(lines, I64(2)), [], lambda k, _: ask(b.shl(k, I64(2)), 4) or [])
+    for rest in (2, 1):
+        with b.if_then(b.icmp_signed("!=", b.and_(lines, I64(rest)), I64(0))):
+            ask(b.and_(lines, I64(-2 * rest)), rest)
 
 
 def _emit_ask_for(b, array, offset):  # type: ignore[no-untyped-def]
