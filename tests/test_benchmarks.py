@@ -107,6 +107,7 @@ def results(tmp_path):
     threads = {"words": 2_000_000, "rows": [of_threads]}
     made = {
         "train": train,
+        "train-zen4": train,
         "train-avx2": train,
         "threads": threads,
         "corpus": {"rows": [{"what": "reading", "contestants": contestants(gensim=8.0)}]},
@@ -126,6 +127,7 @@ def test_readme_gets_the_figures_and_keeps_the_rest(results):
     assert "2 threads over one: 1.00 to 1.00" in done
     assert "| CBOW | 100 | 2.00 (1.25 to 2.75) | 1.90 (1.90 to 1.90) | 1.70 (1.70 to 1.70) |" in done
     assert "| 1.60 (1.60 to 1.60) | 1.75 (2) | 2.00 (1) | 2.25 (2) |" in done
+    assert "**Training on a Zen 4**" in done
     assert "**Training with AVX2**" in done
     assert "| reading | 2.00 M words/s | 8.0 × |" in done
     assert render.insert(done, render.section(render.read(results), "speed.png")) == done
