@@ -47,8 +47,7 @@ def times(row: dict[str, Any], peer: str) -> str:
     return f"{figures['times_slower']:.1f} ×" if figures else ""
 
 
-def training(results: Results) -> Iterator[str]:
-    found = results["train"]
+def training(found: dict[str, Any]) -> Iterator[str]:
     yield "**Training**; raw words a second, without reading the text; subsampling 1e-3; D=100: window 5, 5 noise words; D=300:"
     yield "window 8, 10."
     yield ""
@@ -60,8 +59,7 @@ def training(results: Results) -> Iterator[str]:
     yield from first_calls(found["rows"])
 
 
-def training_elsewhere(name: str, title: str, results: Results) -> Iterator[str]:
-    found = results[name]
+def training_elsewhere(title: str, found: dict[str, Any]) -> Iterator[str]:
     yield title
     yield machine_line(found["machine"])
     yield ""
@@ -116,8 +114,7 @@ def scaling(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{workers} threads over one: {min(gains):.2f} to {max(gains):.2f} times as fast."
 
 
-def threads(results: Results) -> Iterator[str]:
-    found = results["threads"]
+def threads(found: dict[str, Any]) -> Iterator[str]:
     workers, pairs = found["rows"][0]["workers"], len(found["rows"][0]["gains"]["wall"])
     yield f"**{workers} threads over one**, on stretches of a text of {millions(found)} words: medians, and the middle"
     yield f"half, of {pairs} pairs. By processor time: as if both cores were there all the time."
@@ -134,8 +131,7 @@ def threads(results: Results) -> Iterator[str]:
     yield from table(["model", "D", *heads], rows)
 
 
-def quality(results: Results) -> Iterator[str]:
-    found = results["quality"]
+def quality(found: dict[str, Any]) -> Iterator[str]:
     measures = [name for name in found["rows"][0]["contestants"]["w2v"] if name != "train_seconds"]
     rows = []
     for row in found["rows"]:
@@ -203,12 +199,12 @@ def section(results: Results, chart: str | None) -> str:
     avx2 = "**Training with AVX2**, registers half as wide and half as many, on another machine:"
     makers = {
         "train": training,
-        "train-zen4": partial(training_elsewhere, "train-zen4", zen4),
-        "train-avx2": partial(training_elsewhere, "train-avx2", avx2),
+        "train-zen4": partial(training_elsewhere, zen4),
+        "train-avx2": partial(training_elsewhere, avx2),
         "threads": threads,
         "quality": quality,
     }
-    parts += [list(make(results)) for name, make in makers.items() if name in results]
+    parts += [list(make(results[name])) for name, make in makers.items() if name in results]
     parts += [list(other_work(results))]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
